@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* The only place that calls malloc, with a hook through which tests fail any single allocation. */
+#ifndef SP_BASE_ALLOC_H
+#define SP_BASE_ALLOC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define SP_MUST_CHECK __attribute__((warn_unused_result))
+
+/* When set, asked before each allocation (also mbedTLS's); true makes that one fail with NULL. Any thread. */
+extern bool (*sp_alloc_hook)(void);
+
+/* Each gives memory that the caller frees with sp_free, or NULL. sp_calloc checks n * size for overflow. */
+void *sp_alloc(size_t n) SP_MUST_CHECK;
+void *sp_calloc(size_t n, size_t size) SP_MUST_CHECK;
+/* As realloc(3): on NULL the old block is unchanged and still the caller's. */
+void *sp_realloc(void *p, size_t n) SP_MUST_CHECK;
+void sp_free(void *p);
+/* Gives a copy of n bytes with a zero byte behind them. */
+void *sp_memdup(const void *p, size_t n) SP_MUST_CHECK;
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* Every descriptor of ours, so that a forked child can close them without a lock. */
+#ifndef SP_BASE_FDS_H
+#define SP_BASE_FDS_H
+
+#include "alloc.h"
+
+/* Notes fd (>= 0), which must be CLOEXEC already. 0 or -ENOMEM. */
+int sp_fd_keep(int fd) SP_MUST_CHECK;
+/* Forgets and closes fd; -1 is ignored. errno is left alone. */
+void sp_fd_close(int fd);
+/* In a forked child: closes all noted descriptors and forgets them. Async-signal-safe. */
+void sp_fd_child(void);
+/* Descriptors noted now (for tests). */
+int sp_fd_count(void);
+
+#endif

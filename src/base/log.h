@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* Lines for a person: to the application's callback, else to stderr when NN_PRINT_ERRORS is set. Never a secret. */
+#ifndef SP_BASE_LOG_H
+#define SP_BASE_LOG_H
+
+#include <stdbool.h>
+
+/* Replaces the receiver of all lines (NULL: stderr again). The line has no newline. Any thread. */
+void sp_log_set(void (*fn)(void *arg, const char *line), void *arg);
+/* Whether a line would go anywhere; asked first so that a quiet program formats nothing. */
+bool sp_log_on(void);
+/* Formats one line of at most 511 bytes and hands it over, with no lock of ours held by the caller. */
+void sp_log(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+#endif
