@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: MIT
+# nncat, and the small programs of perf/: all of them use only the public interface.
+file(GLOB nncat_sources CONFIGURE_DEPENDS tools/nncat*.c)
+if(nncat_sources)
+    add_executable(nncat ${nncat_sources})
+    target_compile_definitions(nncat PRIVATE NANOSEAL_VERSION_STRING="${PROJECT_VERSION}")
+    target_link_libraries(nncat PRIVATE nanoseal nanoseal_flags)
+endif()
+
+file(GLOB perf_sources CONFIGURE_DEPENDS perf/*.c)
+foreach(source ${perf_sources})
+    cmake_path(GET source STEM name)
+    add_executable(perf_${name} ${source})
+    set_target_properties(perf_${name} PROPERTIES
+        OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/perf)
+    target_link_libraries(perf_${name} PRIVATE nanoseal nanoseal_flags Threads::Threads)
+endforeach()

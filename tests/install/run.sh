@@ -1,0 +1,70 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# usage: run.sh pkgconfig-shared|pkgconfig-static|cmake-shared|cmake-static|system-mbedtls CC
+#
+# Installs the build into a temporary prefix, builds consumer.c against that prefix alone and runs
+# it. system-mbedtls links libnanoseal.a and the system's own mbedTLS into one program.
+set -eu
+way=$1 cc=$2
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+prefix=$work/prefix
+
+cmake --install "$NANOSEAL_BUILD" --prefix "$prefix" >"$work/install.log"
+lib=$(dirname "$(find "$prefix" -name libnanoseal.a)")
+export PKG_CONFIG_PATH="$lib/pkgconfig" LD_LIBRARY_PATH="$lib"
+# nanoseal.pc names the prefix of the configuration, not of this installation.
+sed -i "s|^prefix=.*|prefix=$prefix|" "$lib/pkgconfig/nanoseal.pc"
+warnings='-Wall -Wextra -pedantic -Werror'
+
+# consumer PROGRAM shared|static: it runs, and holds what it should hold.
+consumer()
+{
+    "$1"
+    needed=$(readelf -d "$1" | grep -c 'NEEDED.*libnanoseal' || true)
+    case $2 in
+        shared) [ "$needed" = 1 ] ;;
+        static) [ "$needed" = 0 ] ;;
+    esac || { echo "$1 is not $2"; exit 1; }
+}
+
+with_cmake()
+{
+    cmake -S "$here" -B "$work/build" -G Ninja -DCMAKE_C_COMPILER="$cc" \
+        -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_BUILD_TYPE=Debug >"$work/cmake.log" ||
+        { cat "$work/cmake.log"; exit 1; }
+    cmake --build "$work/build" >"$work/build.log" || { cat "$work/build.log"; exit 1; }
+}
+
+case $way in
+    pkgconfig-shared)
+        $cc -std=c99 $warnings $(pkg-config --cflags nanoseal) "$here/consumer.c" \
+            -o "$work/consumer" $(pkg-config --libs nanoseal)
+        consumer "$work/consumer" shared
+        ;;
+    pkgconfig-static)
+        rm "$lib"/libnanoseal.so*
+        $cc -std=c99 $warnings $(pkg-config --cflags nanoseal) "$here/consumer.c" \
+            -o "$work/consumer" $(pkg-config --static --libs nanoseal)
+        consumer "$work/consumer" static
+        ;;
+    cmake-shared | cmake-static)
+        mkdir "$work/source"
+        cp "$here/consumer.c" "$work/source"
+        cp "$here/consumer.cmake" "$work/source/CMakeLists.txt"
+        here=$work/source
+        with_cmake
+        kind=${way#cmake-}
+        consumer "$work/build/consumer-$kind" "$kind"
+        ;;
+    system-mbedtls)
+        printf '#include <mbedtls/ssl.h>\n' | $cc -E - >/dev/null 2>&1 ||
+            { echo 'skipped: no libmbedtls-dev'; exit 77; }
+        $cc $warnings -Wno-pedantic -DWITH_MBEDTLS $(pkg-config --cflags nanoseal) \
+            "$here/consumer.c" -o "$work/consumer" "$lib/libnanoseal.a" \
+            -lmbedtls -lmbedx509 -lmbedcrypto $(pkg-config --libs libuv) -pthread -ldl
+        consumer "$work/consumer" static
+        ;;
+    *) echo "unknown way: $way"; exit 2 ;;
+esac
