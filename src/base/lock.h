@@ -29,7 +29,8 @@ int sp_park_wait(struct sp_park *p, uint64_t deadline) SP_MUST_CHECK;
 /* Takes a post that is certain to come, whatever signals arrive. */
 void sp_park_take(struct sp_park *p);
 
-/* Starts a detached thread named `name` (15 bytes) with all signals blocked. 0 or a negative errno. */
+/* Starts a detached thread named `name` (15 bytes, copied) on a stack of 256 KiB, with all signals blocked but those
+ * of a fault of its own (SIGSEGV and the like). 0 or a negative errno. */
 int sp_thread_start(void (*fn)(void *), void *arg, const char *name) SP_MUST_CHECK;
 /* The same, joinable with uv_thread_join. */
 int sp_thread_start_joinable(uv_thread_t *t, void (*fn)(void *), void *arg, const char *name) SP_MUST_CHECK;

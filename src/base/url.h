@@ -20,13 +20,17 @@ int sp_url_parse(struct sp_url *u, const char *text) SP_MUST_CHECK;
 struct sp_hostport {
     char local[SP_URL_MAX]; /* before ';', empty when absent; brackets of IPv6 removed */
     char host[SP_URL_MAX];  /* name, interface, literal or "*"; brackets removed */
-    bool v6;                /* host was written in brackets */
-    bool local_v6;          /* local was written in brackets */
+    bool v6;                /* host was written in brackets, or is an IPv6 literal without them */
+    bool local_v6;          /* the same of local */
     uint16_t port;          /* 0 only when port0 was allowed */
 };
 
 /* Parses "[local;]host:port" of tcp and its relatives. `port0`: a port of 0 is legal.
- * -EINVAL for an empty host, a missing, empty, too large or malformed port, or unbalanced brackets. */
+ * -EINVAL for an empty host, a missing, empty, too large or malformed port, or unbalanced brackets.
+ * -ENODEV for a local part that is empty or malformed. */
 int sp_hostport_parse(struct sp_hostport *h, const char *text, bool port0) SP_MUST_CHECK;
+
+/* Whether a resolver may be asked for `name`: labels of letters, digits, '_' and inner '-', none empty. */
+bool sp_hostname_ok(const char *name) SP_MUST_CHECK;
 
 #endif
