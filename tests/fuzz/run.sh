@@ -8,4 +8,4 @@ found=$fuzzer.found
 mkdir -p "$found"
 [ -d "$corpus" ] || { echo "no corpus: $corpus"; exit 1; }
 exec "$fuzzer" -max_total_time="${NANOSEAL_FUZZ_SECONDS:-60}" -rss_limit_mb=1024 -timeout=10 \
-    -print_final_stats=1 -verbosity=0 -artifact_prefix="$fuzzer.crash-" "$found" "$corpus"
+    -error_exitcode=1 -print_final_stats=1 -verbosity=0 -artifact_prefix="$fuzzer.crash-" "$found" "$corpus"
