@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* One bit for each descriptor number, in blocks that are linked when they are first needed and never freed. Bits and
- * links are atomic, so a child may walk them whatever the parent's other threads were doing at the fork.
+/* One bit for each descriptor number, in blocks that are linked when they are first needed and
+ * never freed. Bits and links are atomic, so a child may walk them whatever the parent's other
+ * threads were doing at the fork.
  *
- * Noting a descriptor fails when its block cannot be allocated. A fork between making a descriptor and noting it, or
- * between forgetting and closing it, leaves that one open in the child until it calls exec. */
+ * Noting a descriptor fails when its block cannot be allocated. A fork between making a descriptor
+ * and noting it, or between forgetting and closing it, leaves that one open in the child until it
+ * calls exec. */
 #include "base/fds.h"
 #include <errno.h>
 #include <stdatomic.h>
@@ -11,11 +13,12 @@
 #include <unistd.h>
 
 #define FDS_WORDS 64
-#define FDS_BITS (FDS_WORDS * 64)
+#define FDS_BITS  (FDS_WORDS * 64)
 
 struct fds_block {
-    _Atomic uint64_t noted[FDS_WORDS]; /* bit n % 64 of word n / 64: descriptor n of this block is ours */
-    struct fds_block *_Atomic next;    /* the following FDS_BITS descriptors, or NULL */
+    _Atomic uint64_t
+        noted[FDS_WORDS]; /* bit n % 64 of word n / 64: descriptor n of this block is ours */
+    struct fds_block *_Atomic next; /* the following FDS_BITS descriptors, or NULL */
 };
 
 static struct fds_block fds_first;
@@ -45,7 +48,7 @@ int sp_fd_keep(int fd)
     return 0;
 }
 
-static void fds_forget(int fd)
+void sp_fd_forget(int fd)
 {
     struct fds_block *b = &fds_first;
     for (; b && fd >= FDS_BITS; fd -= FDS_BITS)
@@ -59,7 +62,7 @@ void sp_fd_close(int fd)
     if (fd < 0)
         return;
     int keep_errno = errno;
-    fds_forget(fd); /* first: once closed, the number may be somebody else's */
+    sp_fd_forget(fd); /* first: once closed, the number may be somebody else's */
     close(fd);
     errno = keep_errno;
 }

@@ -9,6 +9,8 @@
 int sp_fd_keep(int fd) SP_MUST_CHECK;
 /* Forgets and closes fd; -1 is ignored. errno is left alone. */
 void sp_fd_close(int fd);
+/* Forgets fd, which something else closes. */
+void sp_fd_forget(int fd);
 /* In a forked child: closes all noted descriptors and forgets them. Async-signal-safe. */
 void sp_fd_child(void);
 /* Descriptors noted now (for tests). */

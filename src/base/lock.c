@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A parked thread sleeps in the kernel until its post, its deadline or a signal. It never waits without a deadline: the
- * kernel restarts an endless wait when the handler was installed with SA_RESTART, and Ctrl-C would not end the call.
- * Threads start with signals blocked, so that the application's handlers run in its own threads.
+/* A parked thread sleeps in the kernel until its post, its deadline or a signal. It never waits
+ * without a deadline: the kernel restarts an endless wait when the handler was installed with
+ * SA_RESTART, and Ctrl-C would not end the call. Threads start with signals blocked, so that the
+ * application's handlers run in its own threads.
  *
  * Only starting a thread and making a mutex can fail; nothing is left behind then. */
 #define _GNU_SOURCE /* sem_clockwait */
@@ -20,9 +21,10 @@
 
 #define LOCK_SLICE (3600 * 1000 * SP_MS) /* the longest single sleep */
 #define LOCK_STACK ((size_t)256 * 1024)
-#define LOCK_NS UINT64_C(1000000000)
+#define LOCK_NS    UINT64_C(1000000000)
 
-/* The monotonic clock where there is a wait for it. TSan understands only the wait for the other one. */
+/* The monotonic clock where there is a wait for it. TSan understands only the wait for the other
+ * one. */
 #if defined __SANITIZE_THREAD__
 #define LOCK_TSAN
 #elif defined __has_feature
@@ -31,10 +33,10 @@
 #endif
 #endif
 #if defined __GLIBC__ && !defined LOCK_TSAN
-#define LOCK_CLOCK CLOCK_MONOTONIC
+#define LOCK_CLOCK            CLOCK_MONOTONIC
 #define lock_sem_wait(sem, t) sem_clockwait(sem, LOCK_CLOCK, t)
 #else
-#define LOCK_CLOCK CLOCK_REALTIME
+#define LOCK_CLOCK            CLOCK_REALTIME
 #define lock_sem_wait(sem, t) sem_timedwait(sem, t)
 #endif
 
@@ -120,7 +122,8 @@ static void lock_block_signals(sigset_t *old)
     pthread_sigmask(SIG_SETMASK, &all, old);
 }
 
-/* A program with much static thread-local data needs more than our stack; it gets the system's default. */
+/* A program with much static thread-local data needs more than our stack; it gets the system's
+ * default. */
 static int lock_create(pthread_t *t, int detach, struct lock_start *s)
 {
     pthread_attr_t attr;
@@ -167,4 +170,11 @@ int sp_thread_start(void (*fn)(void *), void *arg, const char *name)
 int sp_thread_start_joinable(uv_thread_t *t, void (*fn)(void *), void *arg, const char *name)
 {
     return lock_start(t, PTHREAD_CREATE_JOINABLE, fn, arg, name);
+}
+
+void sp_thread_precise(void)
+{
+#ifdef __linux__
+    prctl(PR_SET_TIMERSLACK, 1000UL);
+#endif
 }
