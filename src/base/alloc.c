@@ -15,22 +15,30 @@ bool sp_alloc_refused(void)
     return true;
 }
 
-/* A size of zero counts as one byte: what malloc(0) and realloc(p, 0) do differs between systems. */
+/* What malloc(0) and realloc(p, 0) do differs between systems: a size of zero counts as one byte. A
+ * size that no object can have is refused here, where a sanitizer would end the program. */
+static bool alloc_refused(size_t n)
+{
+    if (n <= PTRDIFF_MAX)
+        return sp_alloc_refused();
+    errno = ENOMEM;
+    return true;
+}
+
 void *sp_alloc(size_t n)
 {
-    return sp_alloc_refused() ? NULL : malloc(n ? n : 1);
+    return alloc_refused(n) ? NULL : malloc(n ? n : 1);
 }
 
 void *sp_calloc(size_t n, size_t size)
 {
-    if (sp_alloc_refused())
-        return NULL;
-    return n && size ? calloc(n, size) : calloc(1, 1);
+    size_t len = size && n > SIZE_MAX / size ? SIZE_MAX : n * size;
+    return alloc_refused(len) ? NULL : calloc(1, len ? len : 1);
 }
 
 void *sp_realloc(void *p, size_t n)
 {
-    return sp_alloc_refused() ? NULL : realloc(p, n ? n : 1);
+    return alloc_refused(n) ? NULL : realloc(p, n ? n : 1);
 }
 
 void sp_free(void *p)

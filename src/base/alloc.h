@@ -8,12 +8,15 @@
 
 #define SP_MUST_CHECK __attribute__((warn_unused_result))
 
-/* When set, asked before each allocation (also mbedTLS's); true makes that one fail with NULL. Any thread. */
+/* When set, asked before each allocation (also mbedTLS's); true makes that one fail with NULL. Any
+ * thread. */
 extern bool (*sp_alloc_hook)(void);
-/* Asks the hook (for what gets memory otherwise than by malloc): true when this allocation shall fail. */
+/* Asks the hook (for what gets memory otherwise than by malloc): true when this allocation shall
+ * fail. */
 bool sp_alloc_refused(void) SP_MUST_CHECK;
 
-/* Each gives memory that the caller frees with sp_free, or NULL. sp_calloc checks n * size for overflow. */
+/* Each gives memory that the caller frees with sp_free, or NULL. sp_calloc checks n * size for
+ * overflow. */
 void *sp_alloc(size_t n) SP_MUST_CHECK;
 void *sp_calloc(size_t n, size_t size) SP_MUST_CHECK;
 /* As realloc(3): on NULL the old block is unchanged and still the caller's. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The cursor through which every byte from or for the wire goes. Errors stick: after a read or write past the end
- * `bad` stays true, reads give zero and writes go nowhere, so one check at the end is enough. */
+/* The cursor through which every byte from or for the wire goes. Errors stick: after a read or
+ * write past the end `bad` stays true, reads give zero and writes go nowhere, so one check at the
+ * end is enough. */
 #ifndef SP_BASE_BYTES_H
 #define SP_BASE_BYTES_H
 
@@ -55,10 +56,22 @@ static inline uint64_t sp_get_be(struct sp_reader *r, size_t n)
     return v;
 }
 
-static inline uint8_t sp_get_u8(struct sp_reader *r) { return (uint8_t)sp_get_be(r, 1); }
-static inline uint16_t sp_get_u16(struct sp_reader *r) { return (uint16_t)sp_get_be(r, 2); }
-static inline uint32_t sp_get_u32(struct sp_reader *r) { return (uint32_t)sp_get_be(r, 4); }
-static inline uint64_t sp_get_u64(struct sp_reader *r) { return sp_get_be(r, 8); }
+static inline uint8_t sp_get_u8(struct sp_reader *r)
+{
+    return (uint8_t)sp_get_be(r, 1);
+}
+static inline uint16_t sp_get_u16(struct sp_reader *r)
+{
+    return (uint16_t)sp_get_be(r, 2);
+}
+static inline uint32_t sp_get_u32(struct sp_reader *r)
+{
+    return (uint32_t)sp_get_be(r, 4);
+}
+static inline uint64_t sp_get_u64(struct sp_reader *r)
+{
+    return sp_get_be(r, 8);
+}
 
 /* Reserves n bytes in the output, or gives NULL and sets bad. */
 static inline uint8_t *sp_put_room(struct sp_writer *w, size_t n)
@@ -78,10 +91,22 @@ static inline void sp_put_be(struct sp_writer *w, uint64_t v, size_t n)
         p[i] = (uint8_t)(v >> 8 * (n - 1 - i));
 }
 
-static inline void sp_put_u8(struct sp_writer *w, uint8_t v) { sp_put_be(w, v, 1); }
-static inline void sp_put_u16(struct sp_writer *w, uint16_t v) { sp_put_be(w, v, 2); }
-static inline void sp_put_u32(struct sp_writer *w, uint32_t v) { sp_put_be(w, v, 4); }
-static inline void sp_put_u64(struct sp_writer *w, uint64_t v) { sp_put_be(w, v, 8); }
+static inline void sp_put_u8(struct sp_writer *w, uint8_t v)
+{
+    sp_put_be(w, v, 1);
+}
+static inline void sp_put_u16(struct sp_writer *w, uint16_t v)
+{
+    sp_put_be(w, v, 2);
+}
+static inline void sp_put_u32(struct sp_writer *w, uint32_t v)
+{
+    sp_put_be(w, v, 4);
+}
+static inline void sp_put_u64(struct sp_writer *w, uint64_t v)
+{
+    sp_put_be(w, v, 8);
+}
 
 static inline void sp_put_bytes(struct sp_writer *w, const void *src, size_t n)
 {
@@ -103,7 +128,8 @@ static inline uint64_t sp_be64(const uint8_t *p)
 
 static inline void sp_set_be32(uint8_t *p, uint32_t v)
 {
-    p[0] = (uint8_t)(v >> 24), p[1] = (uint8_t)(v >> 16), p[2] = (uint8_t)(v >> 8), p[3] = (uint8_t)v;
+    p[0] = (uint8_t)(v >> 24), p[1] = (uint8_t)(v >> 16), p[2] = (uint8_t)(v >> 8),
+    p[3] = (uint8_t)v;
 }
 
 static inline void sp_set_be64(uint8_t *p, uint64_t v)

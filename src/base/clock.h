@@ -7,11 +7,17 @@
 #include <uv.h>
 
 #define SP_NEVER UINT64_MAX
-#define SP_MS UINT64_C(1000000)
+#define SP_MS    UINT64_C(1000000)
 
-static inline uint64_t sp_now(void) { return uv_hrtime(); }
+static inline uint64_t sp_now(void)
+{
+    return uv_hrtime();
+}
 
 /* Time-out in ms, negative is for ever, as a deadline. */
-static inline uint64_t sp_deadline(int ms) { return ms < 0 ? SP_NEVER : sp_now() + (uint64_t)ms * SP_MS; }
+static inline uint64_t sp_deadline(int ms)
+{
+    return ms < 0 ? SP_NEVER : sp_now() + (uint64_t)ms * SP_MS;
+}
 
 #endif

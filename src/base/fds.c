@@ -16,9 +16,8 @@
 #define FDS_BITS  (FDS_WORDS * 64)
 
 struct fds_block {
-    _Atomic uint64_t
-        noted[FDS_WORDS]; /* bit n % 64 of word n / 64: descriptor n of this block is ours */
-    struct fds_block *_Atomic next; /* the following FDS_BITS descriptors, or NULL */
+    _Atomic uint64_t noted[FDS_WORDS]; /* bit n % 64 of word n / 64: descriptor n is ours */
+    struct fds_block *_Atomic next;    /* the following FDS_BITS descriptors, or NULL */
 };
 
 static struct fds_block fds_first;

@@ -26,8 +26,8 @@ static struct sp_heap_node *heap_detach(struct sp_heap_node *n)
     return n;
 }
 
-/* Makes one heap of a row of siblings: pairs from the front, then those from the back. A loop and no recursion, since
- * a row may be as long as the heap. */
+/* Makes one heap of a row of siblings: pairs from the front, then those from the back. A loop and
+ * no recursion, since a row may be as long as the heap. */
 static struct sp_heap_node *heap_meld_row(struct sp_heap_node *row)
 {
     struct sp_heap_node *pairs = NULL, *root = NULL;

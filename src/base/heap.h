@@ -18,7 +18,8 @@ struct sp_heap {
     struct sp_heap_node *root; /* smallest, or NULL */
 };
 
-/* Keeps n until it is removed; n->key is set by the caller before and not changed while linked. O(1). */
+/* Keeps n until it is removed; n->key is set by the caller before and not changed while linked.
+ * O(1). */
 void sp_heap_insert(struct sp_heap *h, struct sp_heap_node *n);
 /* O(log n) amortised. Does nothing when n is not linked. */
 void sp_heap_remove(struct sp_heap *h, struct sp_heap_node *n);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Open addressing with linear probing: an id stands in the first free slot at or behind its home. The table doubles
- * before it is more than three quarters full, so a probe always meets a free slot and ends. Deleting moves later ids
- * back into the gap, so no tombstones gather.
+/* Open addressing with linear probing: an id stands in the first free slot at or behind its home.
+ * The table doubles before it is more than three quarters full, so a probe always meets a free slot
+ * and ends. Deleting moves later ids back into the gap, so no tombstones gather.
  *
  * Only putting an id can fail; the map is then as it was before. */
 #include "base/idmap.h"
@@ -77,8 +77,8 @@ void *sp_idmap_get(const struct sp_idmap *m, uint32_t id)
     return m->n && id ? m->slots[idmap_find(m, id)].value : NULL;
 }
 
-/* Fills the gap with the first later id that may stand there (its home is not between the gap and itself), which
- * leaves a new gap, until a free slot ends the row. */
+/* Fills the gap with the first later id that may stand there (its home is not between the gap and
+ * itself), which leaves a new gap, until a free slot ends the row. */
 static void idmap_close_gap(struct sp_idmap *m, uint32_t gap)
 {
     uint32_t mask = m->cap - 1;

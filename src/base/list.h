@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Intrusive doubly linked list. A node that is in no list points to itself, so unlinking twice is harmless. */
+/* Intrusive doubly linked list. A node that is in no list points to itself, so unlinking twice is
+ * harmless. */
 #ifndef SP_BASE_LIST_H
 #define SP_BASE_LIST_H
 
@@ -12,13 +13,20 @@ struct sp_list {
 };
 
 #define SP_CONTAINER(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
-#define SP_LIST_EACH(it, head) for (struct sp_list *it = (head)->next; it != (head); it = it->next)
+#define SP_LIST_EACH(it, head)          for (struct sp_list *it = (head)->next; it != (head); it = it->next)
 /* The loop's body may unlink `it`, and nothing else. */
-#define SP_LIST_EACH_SAFE(it, head) \
-    for (struct sp_list *it = (head)->next, *it##_next = it->next; it != (head); it = it##_next, it##_next = it->next)
+#define SP_LIST_EACH_SAFE(it, head)                                                                \
+    for (struct sp_list *it = (head)->next, *it##_next = it->next; it != (head);                   \
+         it = it##_next, it##_next = it->next)
 
-static inline void sp_list_init(struct sp_list *l) { l->next = l->prev = l; }
-static inline bool sp_list_empty(const struct sp_list *l) { return l->next == l; }
+static inline void sp_list_init(struct sp_list *l)
+{
+    l->next = l->prev = l;
+}
+static inline bool sp_list_empty(const struct sp_list *l)
+{
+    return l->next == l;
+}
 
 static inline void sp_list_insert_before(struct sp_list *at, struct sp_list *n)
 {
@@ -28,7 +36,10 @@ static inline void sp_list_insert_before(struct sp_list *at, struct sp_list *n)
     at->prev = n;
 }
 
-static inline void sp_list_push(struct sp_list *head, struct sp_list *n) { sp_list_insert_before(head, n); }
+static inline void sp_list_push(struct sp_list *head, struct sp_list *n)
+{
+    sp_list_insert_before(head, n);
+}
 
 static inline void sp_list_unlink(struct sp_list *n)
 {

@@ -145,7 +145,7 @@ static int lock_create(pthread_t *t, int detach, struct lock_start *s)
     return rc;
 }
 
-static int lock_start(pthread_t *t, int detach, void (*fn)(void *), void *arg, const char *name)
+static int lock_launch(pthread_t *t, int detach, void (*fn)(void *), void *arg, const char *name)
 {
     struct lock_start *s = sp_alloc(sizeof *s);
     if (!s)
@@ -164,12 +164,12 @@ static int lock_start(pthread_t *t, int detach, void (*fn)(void *), void *arg, c
 int sp_thread_start(void (*fn)(void *), void *arg, const char *name)
 {
     pthread_t t;
-    return lock_start(&t, PTHREAD_CREATE_DETACHED, fn, arg, name);
+    return lock_launch(&t, PTHREAD_CREATE_DETACHED, fn, arg, name);
 }
 
 int sp_thread_start_joinable(uv_thread_t *t, void (*fn)(void *), void *arg, const char *name)
 {
-    return lock_start(t, PTHREAD_CREATE_JOINABLE, fn, arg, name);
+    return lock_launch(t, PTHREAD_CREATE_JOINABLE, fn, arg, name);
 }
 
 void sp_thread_precise(void)

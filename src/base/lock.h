@@ -36,7 +36,8 @@ int sp_thread_start(void (*fn)(void *), void *arg, const char *name) SP_MUST_CHE
 int sp_thread_start_joinable(uv_thread_t *t, void (*fn)(void *), void *arg,
                              const char *name) SP_MUST_CHECK;
 
-/* Makes the calling thread's short sleeps exact, where the system rounds them up for power's sake. */
+/* Makes the calling thread's short sleeps exact, where the system rounds them up for power's sake.
+ */
 void sp_thread_precise(void);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A line is formatted on the stack and given to the application's receiver, else written to stderr by one write, so
- * that lines of several threads do not mix. What the environment says is read at the first use.
+/* A line is formatted on the stack and given to the application's receiver, else written to stderr
+ * by one write, so that lines of several threads do not mix. What the environment says is read at
+ * the first use.
  *
  * Nothing here fails: a line that is too long is cut, one that cannot be written is lost. */
 #include "base/log.h"
@@ -14,12 +15,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LOG_PREFIX "nanoseal: "
+#define LOG_PREFIX   "nanoseal: "
 #define LOG_LINE_LEN 511
 
 enum { LOG_UNKNOWN, LOG_QUIET, LOG_STDERR, LOG_RECEIVER };
 
-static _Atomic int log_to;                            /* where lines go; the receiver is looked up under the lock */
+static _Atomic int log_to; /* where lines go; the receiver is looked up under the lock */
 static sp_mutex log_lock = PTHREAD_MUTEX_INITIALIZER; /* guards the two below */
 static void (*log_fn)(void *arg, const char *line);   /* receiver, or NULL */
 static void *log_arg;                                 /* the receiver's */

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* Lines for a person: to the application's callback, else to stderr when NN_PRINT_ERRORS is set. Never a secret. */
+/* Lines for a person: to the application's callback, else to stderr when NN_PRINT_ERRORS is set.
+ * Never a secret. */
 #ifndef SP_BASE_LOG_H
 #define SP_BASE_LOG_H
 
 #include <stdbool.h>
 
-/* Replaces the receiver of all lines (NULL: stderr again). The line is borrowed and has no newline. Any thread.
- * A call of the former receiver that is under way in another thread may end after this returns. */
+/* Replaces the receiver of all lines (NULL: stderr again). The line is borrowed and has no newline.
+ * Any thread. A call of the former receiver that is under way in another thread may end after this
+ * returns. */
 void sp_log_set(void (*fn)(void *arg, const char *line), void *arg);
 /* Whether a line would go anywhere; asked first so that a quiet program formats nothing. */
 bool sp_log_on(void);
-/* Formats one line of at most 511 bytes and hands it over, with no lock of ours held by the caller. Control
- * characters become '?', so that a peer cannot forge lines. errno is left alone. */
+/* Formats one line of at most 511 bytes and hands it over, with no lock of ours held by the caller.
+ * Control characters become '?', so that a peer cannot forge lines. errno is left alone. */
 void sp_log(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* In a forked child: no receiver, and the environment is read again. Takes no lock. */
 void sp_log_child(void);

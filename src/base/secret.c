@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Key memory is mapped by pages of its own. A page is 64 units; the first holds its header, the others are given out
- * in runs, marked in two bitmaps (used; first of a run), so a run's length is known when it is freed. Pages with free
- * units stand in one list; a page without any run is unmapped. More than 63 units get a mapping of their own.
+/* Key memory is mapped by pages of its own. A page is 64 units; the first holds its header, the
+ * others are given out in runs, marked in two bitmaps (used; first of a run), so a run's length is
+ * known when it is freed. Pages with free units stand in one list; a page without any run is
+ * unmapped. More than 63 units get a mapping of their own.
  *
- * Locking in memory, leaving core dumps and zeroing on fork are asked for and may be refused: then keys still work, less
- * well kept. Only mapping can fail. A page's header is zeroed by a fork too; length 0 tells the child that it is not
- * its own. */
+ * Locking in memory, leaving core dumps and zeroing on fork are asked for and may be refused: then
+ * keys still work, less well kept. Only mapping can fail. A page's header is zeroed by a fork too;
+ * length 0 tells the child that it is not its own. */
 #define _GNU_SOURCE
 #include "base/secret.h"
 #include "base/list.h"
@@ -27,19 +28,19 @@
 #ifdef SECRET_ASAN
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/lsan_interface.h>
-#define secret_poison(p, n) __asan_poison_memory_region(p, n)
+#define secret_poison(p, n)   __asan_poison_memory_region(p, n)
 #define secret_unpoison(p, n) __asan_unpoison_memory_region(p, n)
-#define secret_root(p, n) __lsan_register_root_region(p, n)
-#define secret_unroot(p, n) __lsan_unregister_root_region(p, n)
+#define secret_root(p, n)     __lsan_register_root_region(p, n)
+#define secret_unroot(p, n)   __lsan_unregister_root_region(p, n)
 #else
-#define secret_poison(p, n) ((void)(p), (void)(n))
+#define secret_poison(p, n)   ((void)(p), (void)(n))
 #define secret_unpoison(p, n) ((void)(p), (void)(n))
-#define secret_root(p, n) ((void)(p), (void)(n))
-#define secret_unroot(p, n) ((void)(p), (void)(n))
+#define secret_root(p, n)     ((void)(p), (void)(n))
+#define secret_unroot(p, n)   ((void)(p), (void)(n))
 #endif
 
-#define SECRET_UNITS 64u   /* of a page, which is why a bitmap is one word */
-#define SECRET_TRIES 8     /* pages looked at before a new one is mapped */
+#define SECRET_UNITS    64u /* of a page, which is why a bitmap is one word */
+#define SECRET_TRIES    8   /* pages looked at before a new one is mapped */
 #define SECRET_PAGE_MIN 4096u
 
 struct secret_page {
@@ -49,11 +50,13 @@ struct secret_page {
     uint64_t first;      /* bit n: a run starts at unit n */
 };
 
-_Static_assert(sizeof(struct secret_page) <= SECRET_PAGE_MIN / SECRET_UNITS, "the header takes one unit");
+_Static_assert(sizeof(struct secret_page) <= SECRET_PAGE_MIN / SECRET_UNITS,
+               "the header takes one unit");
 
-static sp_mutex secret_lock = PTHREAD_MUTEX_INITIALIZER;          /* guards all below, and the headers */
-static struct sp_list secret_pages = {&secret_pages, &secret_pages}; /* pages with a free unit, latest freed first */
-static size_t secret_n;                                           /* blocks given out */
+static sp_mutex secret_lock = PTHREAD_MUTEX_INITIALIZER; /* guards all below, and the headers */
+/* Pages with a free unit, latest freed first. */
+static struct sp_list secret_pages = {&secret_pages, &secret_pages};
+static size_t secret_n; /* blocks given out */
 
 static size_t secret_page_len(void)
 {
@@ -69,7 +72,8 @@ static struct secret_page *secret_map(size_t len)
 {
     if (sp_alloc_refused())
         return NULL;
-    struct secret_page *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct secret_page *p =
+        mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED)
         return NULL;
     mlock(p, len);
@@ -113,7 +117,7 @@ static size_t secret_take(struct secret_page *p, size_t n)
 static void *secret_take_small(size_t n, size_t unit)
 {
     int tries = SECRET_TRIES;
-    SP_LIST_EACH(it, &secret_pages) {
+    SP_LIST_EACH (it, &secret_pages) {
         struct secret_page *p = SP_CONTAINER(it, struct secret_page, link);
         size_t at = tries-- > 0 ? secret_take(p, n) : 0;
         if (at)

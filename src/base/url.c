@@ -33,8 +33,8 @@ static int url_port(const char *s)
     return v;
 }
 
-/* Copies n (< SP_URL_MAX) characters to out, without the brackets if it has a pair. False when it is empty or has
- * brackets otherwise, or has a colon outside them and is no IPv6 literal. */
+/* Copies n (< SP_URL_MAX) characters to out, without the brackets if it has a pair. False when it
+ * is empty or has brackets otherwise, or has a colon outside them and is no IPv6 literal. */
 static bool url_host(char *out, bool *v6, const char *s, size_t n)
 {
     bool brackets = n >= 2 && s[0] == '[' && s[n - 1] == ']';
@@ -54,7 +54,8 @@ int sp_hostport_parse(struct sp_hostport *h, const char *text, bool port0)
     *h = (struct sp_hostport){0};
     if (strnlen(text, SP_URL_MAX) == SP_URL_MAX)
         return -EINVAL;
-    const char *semi = strchr(text, ';'), *host = semi ? semi + 1 : text, *colon = strrchr(host, ':');
+    const char *semi = strchr(text, ';'), *host = semi ? semi + 1 : text,
+               *colon = strrchr(host, ':');
     int port = colon ? url_port(colon + 1) : -1;
     if (port < 0 || (port == 0 && !port0))
         return -EINVAL;

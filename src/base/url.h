@@ -14,7 +14,8 @@ struct sp_url {
     char rest[SP_URL_MAX]; /* behind :// */
 };
 
-/* 0; -EINVAL without "://" ; -ENAMETOOLONG at 128 characters and more; -EPROTONOSUPPORT for a scheme too long to exist. */
+/* 0; -EINVAL without "://" ; -ENAMETOOLONG at 128 characters and more; -EPROTONOSUPPORT for a
+ * scheme too long to exist. */
 int sp_url_parse(struct sp_url *u, const char *text) SP_MUST_CHECK;
 
 struct sp_hostport {
@@ -30,7 +31,8 @@ struct sp_hostport {
  * -ENODEV for a local part that is empty or malformed. */
 int sp_hostport_parse(struct sp_hostport *h, const char *text, bool port0) SP_MUST_CHECK;
 
-/* Whether a resolver may be asked for `name`: labels of letters, digits, '_' and inner '-', none empty. */
+/* Whether a resolver may be asked for `name`: labels of letters, digits, '_' and inner '-', none
+ * empty. */
 bool sp_hostname_ok(const char *name) SP_MUST_CHECK;
 
 #endif
