@@ -13,7 +13,8 @@ struct sp_list {
 };
 
 #define SP_CONTAINER(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
-#define SP_LIST_EACH(it, head)          for (struct sp_list *it = (head)->next; it != (head); it = it->next)
+
+#define SP_LIST_EACH(it, head) for (struct sp_list *it = (head)->next; it != (head); it = it->next)
 /* The loop's body may unlink `it`, and nothing else. */
 #define SP_LIST_EACH_SAFE(it, head)                                                                \
     for (struct sp_list *it = (head)->next, *it##_next = it->next; it != (head);                   \
