@@ -63,7 +63,8 @@ case $way in
             { echo 'skipped: no libmbedtls-dev'; exit 77; }
         $cc $warnings -Wno-pedantic -DWITH_MBEDTLS $(pkg-config --cflags nanoseal) \
             "$here/consumer.c" -o "$work/consumer" "$lib/libnanoseal.a" \
-            -lmbedtls -lmbedx509 -lmbedcrypto $(pkg-config --libs libuv) -pthread -ldl
+            -Wl,-Bstatic -lmbedtls -lmbedx509 -lmbedcrypto -Wl,-Bdynamic \
+            $(pkg-config --libs libuv) -pthread -ldl
         consumer "$work/consumer" static
         ;;
     *) echo "unknown way: $way"; exit 2 ;;
