@@ -66,6 +66,11 @@ case $way in
             -Wl,-Bstatic -lmbedtls -lmbedx509 -lmbedcrypto -Wl,-Bdynamic \
             $(pkg-config --libs libuv) -pthread -ldl
         consumer "$work/consumer" static
+        # Both are in the program, the system's global and ours local, so neither serves for the other.
+        for kind in T t; do
+            nm "$work/consumer" | grep -q " $kind psa_crypto_init\$" ||
+                { echo "no $kind psa_crypto_init: the two mbedTLS are mixed"; exit 1; }
+        done
         ;;
     *) echo "unknown way: $way"; exit 2 ;;
 esac
