@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* PUB and SUB: every subscriber gets what it subscribed to. */
+#ifndef PUBSUB_H_INCLUDED
+#define PUBSUB_H_INCLUDED
+
+#define NN_PROTO_PUBSUB 2
+#define NN_PUB (NN_PROTO_PUBSUB * 16 + 0)
+#define NN_SUB (NN_PROTO_PUBSUB * 16 + 1)
+
+/* Options at level NN_SUB. The value is a prefix of messages, any bytes, empty for all; a prefix
+ * subscribed to twice must be unsubscribed from twice. */
+#define NN_SUB_SUBSCRIBE 1
+#define NN_SUB_UNSUBSCRIBE 2
+
+#endif
