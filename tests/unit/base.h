@@ -4,12 +4,13 @@
 #define TESTS_UNIT_BASE_H
 
 #include "base/alloc.h"
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h> /* wants those above first */
 
 static _Atomic int failing_at; /* the allocation that fails, counted from 1 */
 static _Atomic int failing_n;  /* allocations asked for */
