@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+#include "backtrace.h"
+#include "../base/bytes.h"
+#include <errno.h>
+
+int sp_backtrace_parse(const uint8_t *body, size_t len, int ttl)
+{
+    struct sp_reader r = sp_reader(body, len);
+    for (int n = 1; n <= ttl; n++) {
+        uint32_t id = sp_get_u32(&r);
+        if (r.bad)
+            return -EPROTO;
+        if (id & SP_BT_END)
+            return 4 * n;
+    }
+    return -EMSGSIZE;
+}
