@@ -16,7 +16,9 @@
 #include <time.h>
 #include <unistd.h>
 #ifdef __linux__
+#include <sched.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #endif
 
 #define LOCK_SLICE (3600 * 1000 * SP_MS) /* the longest single sleep */
@@ -176,5 +178,14 @@ void sp_thread_precise(void)
 {
 #ifdef __linux__
     prctl(PR_SET_TIMERSLACK, 1000UL);
+#endif
+}
+
+void sp_thread_background(void)
+{
+#ifdef __linux__
+    struct sched_param none = {0};
+    sched_setscheduler(0, SCHED_BATCH, &none);
+    setpriority(PRIO_PROCESS, 0, 5); /* of this thread only, on Linux */
 #endif
 }

@@ -39,5 +39,7 @@ int sp_thread_start_joinable(uv_thread_t *t, void (*fn)(void *), void *arg,
 /* Makes the calling thread's short sleeps exact, where the system rounds them up for power's sake.
  */
 void sp_thread_precise(void);
+/* Lets the calling thread yield to others: batch scheduling and a lower priority where there is such. */
+void sp_thread_background(void);
 
 #endif
