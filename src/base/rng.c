@@ -5,7 +5,7 @@
 /* Without a callback uv_random works here and now, in this thread. */
 int sp_random(void *buf, size_t n)
 {
-    return n ? uv_random(NULL, NULL, buf, n, 0, NULL) : 0;
+    return uv_random(NULL, NULL, buf, n, 0, NULL);
 }
 
 uint32_t sp_random_u32(void)

@@ -40,6 +40,17 @@ static void close_forgets_and_closes(void **state)
     assert_false(is_open(fd));
 }
 
+static void forgotten_descriptor_stays_open(void **state)
+{
+    (void)state;
+    int fd = open_any();
+    assert_int_equal(sp_fd_keep(fd), 0);
+    sp_fd_forget(fd);
+    assert_int_equal(sp_fd_count(), 0);
+    assert_true(is_open(fd));
+    close(fd);
+}
+
 static void noting_twice_counts_once(void **state)
 {
     (void)state;
@@ -81,12 +92,24 @@ static void block_without_memory_is_an_error(void **state)
     sp_fd_close(40000);
 }
 
+static void block_that_exists_needs_no_memory(void **state)
+{
+    (void)state;
+    assert_int_equal(sp_fd_keep(40000), 0);
+    failing_set(0);
+    assert_int_equal(sp_fd_keep(40001), 0);
+    assert_int_equal(failing_clear(), 0);
+    sp_fd_close(40000);
+    sp_fd_close(40001);
+}
+
 static void child_closes_all_and_nothing_else(void **state)
 {
     (void)state;
     int mine = open_any(), a = open_any(), b = fcntl(a, F_DUPFD_CLOEXEC, 200);
     assert_int_equal(sp_fd_keep(a), 0);
     assert_int_equal(sp_fd_keep(b), 0);
+    assert_int_equal(sp_fd_keep(50000), 0); /* not open: closing it fails */
     pid_t pid = fork();
     if (!pid) {
         errno = ENOENT;
@@ -98,9 +121,10 @@ static void child_closes_all_and_nothing_else(void **state)
     waitpid(pid, &status, 0);
     assert_int_equal(status, 0);
     assert_true(is_open(a) && is_open(b));
-    assert_int_equal(sp_fd_count(), 2);
+    assert_int_equal(sp_fd_count(), 3);
     sp_fd_close(a);
     sp_fd_close(b);
+    sp_fd_close(50000);
     close(mine);
 }
 
@@ -146,10 +170,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(noted_descriptor_counts),
         TEST(close_forgets_and_closes),
+        TEST(forgotten_descriptor_stays_open),
         TEST(noting_twice_counts_once),
         TEST(close_of_nothing_leaves_errno_alone),
         TEST(descriptor_beyond_the_first_block_is_kept),
         TEST(block_without_memory_is_an_error),
+        TEST(block_that_exists_needs_no_memory),
         TEST(child_closes_all_and_nothing_else),
         TEST(child_may_note_its_own),
         TEST(threads_note_at_once),

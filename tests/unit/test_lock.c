@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static struct sp_park park;
@@ -263,6 +264,56 @@ static void thread_without_memory_is_not_started(void **state)
     assert_int_equal(sp_thread_start_joinable(&t, post_once, NULL, "none"), -ENOMEM);
 }
 
+struct manner {
+    void (*set)(void); /* called in the thread */
+    int slack_ns;      /* then, of its timers */
+    int policy;        /* of scheduling */
+    int nice;          /* its priority */
+};
+
+static void manner_main(void *arg)
+{
+    struct manner *m = arg;
+    m->set();
+    m->slack_ns = prctl(PR_GET_TIMERSLACK);
+    m->policy = sched_getscheduler(0);
+    m->nice = getpriority(PRIO_PROCESS, 0);
+    sp_park_post(&park);
+}
+
+static struct manner manner_after(void (*set)(void))
+{
+    struct manner m = {.set = set};
+    assert_int_equal(sp_thread_start(manner_main, &m, "manner"), 0);
+    sp_park_take(&park);
+    return m;
+}
+
+static void nothing_special(void)
+{
+}
+
+static void precise_thread_sleeps_within_a_microsecond(void **state)
+{
+    (void)state;
+    if (manner_after(nothing_special).slack_ns <= 1000)
+        skip(); /* whoever started the test has asked for it already */
+    assert_in_range(manner_after(sp_thread_precise).slack_ns, 1, 1000);
+}
+
+static void background_thread_yields_and_no_other_does(void **state)
+{
+    (void)state;
+    struct manner plain = manner_after(nothing_special);
+    if (plain.nice > 14)
+        skip(); /* lower than that hardly goes */
+    struct manner back = manner_after(sp_thread_background);
+    assert_int_equal(back.policy, SCHED_BATCH);
+    assert_true(back.nice > plain.nice);
+    assert_int_equal(manner_after(nothing_special).nice, plain.nice);
+    assert_int_equal(getpriority(PRIO_PROCESS, 0), plain.nice);
+}
+
 #define PARK_TEST(fn) cmocka_unit_test_setup_teardown(fn, open_park, close_park)
 
 int main(void)
@@ -284,6 +335,8 @@ int main(void)
         PARK_TEST(starter_keeps_its_own_signal_mask),
         PARK_TEST(thread_has_a_small_stack),
         PARK_TEST(joined_thread_has_finished),
+        PARK_TEST(precise_thread_sleeps_within_a_microsecond),
+        PARK_TEST(background_thread_yields_and_no_other_does),
         PARK_TEST(thread_without_memory_is_not_started),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -187,7 +187,8 @@ static void malformed_port_is_invalid(void **state)
     const char *const bad[] = {"h",     "h:",     "h:65536", "h:99999999999999999999",
                                "h:-1",  "h:+1",   "h: 1",    "h:1 ",
                                "h:1x",  "h:0x10", "",        ":",
-                               "[::1]", "h:80;",  "h:80/x"};
+                               "[::1]", "h:80;",  "[::1];h", "a:1;h",
+                               "h:80/x"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_int_equal(parse(bad[i]), -EINVAL);
 }
