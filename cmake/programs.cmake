@@ -15,3 +15,15 @@ foreach(source ${perf_sources})
         OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/perf)
     target_link_libraries(perf_${name} PRIVATE nanoseal nanoseal_flags Threads::Threads)
 endforeach()
+
+# The examples of docs/: `cmake --build ... --target examples`, and with everything else.
+add_custom_target(examples)
+file(GLOB example_sources CONFIGURE_DEPENDS docs/examples/*.c)
+foreach(source ${example_sources})
+    cmake_path(GET source STEM name)
+    add_executable(example_${name} ${source})
+    set_target_properties(example_${name} PROPERTIES
+        OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/examples)
+    target_link_libraries(example_${name} PRIVATE nanoseal nanoseal_flags)
+    add_dependencies(examples example_${name})
+endforeach()
