@@ -16,9 +16,12 @@
 extern "C" {
 #endif
 
-/* Option level, and its option: int, a handle. */
+/* Option level, and its options, all int: a handle; how many wrong keys an address may offer for an
+ * identity before it must wait (10; 0: for ever); the longest such wait in ms (5000). */
 #define NN_TLS -16
 #define NN_TLS_CONFIG 1
+#define NN_TLS_WRONG_KEYS 2
+#define NN_TLS_WRONG_KEY_DELAY 3
 
 /* Control messages of nn_recvmsg at level NN_TLS: who sent the message. nn_sendmsg ignores them. */
 #define NN_TLS_PEER_ID 1   /* PSK identity, any bytes */
