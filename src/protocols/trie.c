@@ -180,6 +180,7 @@ int sp_trie_add(struct sp_trie *t, const void *topic, size_t len)
 {
     if (len > SP_TOPIC_MAX)
         return -EMSGSIZE;
+    topic = len ? topic : "";
     if (!t->root && !(t->root = node_new(t, 0, NULL, 0)))
         return -ENOMEM;
     struct trie_spot s = trie_walk(t, topic, len);
@@ -191,7 +192,7 @@ int sp_trie_add(struct sp_trie *t, const void *topic, size_t len)
         return 0;
     }
     size_t left = len - s.used;
-    const uint8_t *rest = left ? (const uint8_t *)topic + s.used : NULL;
+    const uint8_t *rest = (const uint8_t *)topic + s.used;
     if (t->n_bytes + node_size(0, left) + node_size(8, s.in_label) > t->max_bytes)
         return -ENOSPC;
     if (s.in_label < n->label_len)
@@ -236,7 +237,7 @@ int sp_trie_del(struct sp_trie *t, const void *topic, size_t len)
 {
     if (!t->root || len > SP_TOPIC_MAX)
         return -ENOENT;
-    struct trie_spot s = trie_walk(t, topic, len);
+    struct trie_spot s = trie_walk(t, len ? topic : "", len);
     struct sp_trie_node *n = *s.link;
     if (s.in_label < n->label_len || s.used < len || !n->refs)
         return -ENOENT;
@@ -256,7 +257,7 @@ int sp_trie_del(struct sp_trie *t, const void *topic, size_t len)
 bool sp_trie_match(const struct sp_trie *t, const void *p, size_t len)
 {
     const struct sp_trie_node *n = t->root;
-    const uint8_t *at = p;
+    const uint8_t *at = len ? p : (const void *)"";
     while (n && n->label_len <= len && (!n->label_len || memcmp(node_label(n), at, n->label_len) == 0)) {
         if (n->refs)
             return true;
