@@ -6,6 +6,7 @@
 #include "../base/list.h"
 #include "../base/url.h"
 #include "loop.h"
+#include "out.h"
 #include "transport.h"
 
 struct sp_ep {
@@ -21,6 +22,8 @@ struct sp_ep {
     int ivl_ms;                   /* back-off now; 0: start again from NN_RECONNECT_IVL */
     uint64_t opened;              /* when the dialled pipe opened, for the reset of the back-off */
     struct sp_timer timer;        /* next dial */
+    bool failing;                 /* the last attempt failed: counted as an endpoint in error */
+    struct sp_out stop_out, free_out; /* outbox entries: ends it, retires it */
     struct sp_retired retired;    /* freed by the loop */
     char address[SP_URL_MAX + 16]; /* as given, or with the bound port once known */
     struct sp_url url;            /* the same in parts */

@@ -23,15 +23,21 @@ struct sp_pipe_ops {
     int (*recv)(struct sp_pipe *p, struct sp_msg *m);
     /* Ends the pipe: at once, with `reason` and words for a person. The protocol hears of it by detach, later. */
     void (*close)(struct sp_pipe *p, enum sp_reason reason, const char *detail);
+    /* Ends the pipe in order: what was accepted goes on leaving for at most `linger_ms`. The protocol has been told. */
+    void (*finish)(struct sp_pipe *p, int linger_ms);
     /* Starts a key update; -ENOTSUP where there is none. */
     int (*rekey)(struct sp_pipe *p, int request_peer);
+    /* Sends off what was gathered, once the lock is released. */
+    void (*flush)(struct sp_pipe *p);
 };
 
 struct sp_pipe {
     const struct sp_pipe_ops *ops; /* the transport's */
     struct sp_sock *sock;          /* owner; outlives the pipe */
     struct sp_ep *ep;              /* where it came from */
+    struct sp_list in_all;         /* node in the socket's list of connections of any state */
     struct sp_list in_sock;        /* node in the socket's list of attached pipes */
+    struct sp_list in_gathered;    /* node in the socket's list of pipes that gather */
     uint32_t id;                   /* random, unique in the socket, top bit clear, never 0 */
     bool attached;                 /* the protocol knows it */
     bool can_recv;                 /* the receive buffer holds a whole message */

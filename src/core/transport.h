@@ -31,6 +31,7 @@ struct sp_transport {
     int (*listen)(struct sp_ep *ep);
     /* Ends a listener or an attempt under way before it returns (the address is free then). No lock held. */
     void (*stop)(struct sp_ep *ep);
+    const void *row; /* the transport's own description, or NULL */
     size_t ep_size; /* bytes of zeroed data per endpoint: ep->data */
 };
 

@@ -8,10 +8,11 @@
 #include "frame.h"
 #include "stream.h"
 
-/* A row: what a transport made of streams is. `t` comes first, so that the core's pointer is also this one. */
-struct sp_stream_transport {
-    struct sp_transport t;
+/* A row: what a transport made of streams is. sp_transport.row points to it. */
+struct sp_stream_row {
     const struct sp_framer *framer;
+    /* Parses ep->url.rest and fills the endpoint's addresses; no I/O but interface look-ups. 0 or a negative errno. */
+    int (*address)(struct sp_ep *ep);
     /* Checks the transport's own configuration at nn_bind and nn_connect (TLS: keys, else -EACCES). May be NULL. */
     int (*configured)(struct sp_ep *ep);
     /* Builds the stack on a connected descriptor. Takes fd in any case: on failure it is closed. */
@@ -23,6 +24,19 @@ int sp_stream_check(struct sp_ep *ep);
 void sp_stream_dial(struct sp_ep *ep);
 int sp_stream_listen(struct sp_ep *ep);
 void sp_stream_stop(struct sp_ep *ep);
-extern const size_t sp_stream_ep_size;
+#define SP_STREAM_EP_SIZE 2048
+#define SP_STREAM_OPS                                                                              \
+    .check = sp_stream_check, .dial = sp_stream_dial, .listen = sp_stream_listen,                  \
+    .stop = sp_stream_stop, .ep_size = SP_STREAM_EP_SIZE
+
+/* sp_stream_row.address for host:port (tcp and all that runs over it). */
+int sp_inet_address(struct sp_ep *ep);
+
+/* Options of level NN_TCP, which every row over TCP obeys. */
+struct sp_tcp_options {
+    int nodelay;   /* NN_TCP_NODELAY: kept for programs that set it; gathering replaces Nagle's algorithm */
+    int multipath; /* NN_TCP_MULTIPATH: 0 off, 1 prefer, 2 require */
+};
+extern const struct sp_optlevel sp_tcp_opts;
 
 #endif

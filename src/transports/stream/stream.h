@@ -42,7 +42,7 @@ struct sp_stream {
     int fd;                          /* descriptor to watch; owned by the bottom layer */
 };
 
-/* The bottom: a connected, non-blocking socket. Takes fd on success. NULL on lack of memory. */
+/* The bottom: a connected, non-blocking socket noted with sp_fd_keep. Takes fd on success. NULL: no memory. */
 struct sp_stream *sp_fdstream_new(int fd, struct sp_peer *peer) SP_MUST_CHECK;
 
 /* Sets the reason (only the first one stays) and its words. */

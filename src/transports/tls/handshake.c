@@ -253,6 +253,8 @@ struct sp_handshake *sp_handshake_new(const struct sp_handshake_args *args, int 
     h->secret = sp_secret_alloc(sizeof *h->secret);
     h->auth = sp_tls_cfg_auth(args->cfg, args->dialled, args->psk_only);
     *err = !h->secret ? -ENOMEM : h->auth < 0 ? h->auth : 0;
+    if (h->auth < 0)
+        sp_peer_reason(args->peer, SP_REASON_REFUSED, "no usable key or certificate is left");
     if (*err == 0) {
         handshake_choose_suites(h);
         int rc = handshake_setup(h);

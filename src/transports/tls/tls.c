@@ -124,7 +124,8 @@ static int tls_want(struct sp_stream *s)
     if (t->start)
         return t->start->hs ? t->start->hs->want : t->ctl.client ? POLLOUT : POLLIN;
     int want = atomic_load_explicit(&t->rx.ready, memory_order_acquire) ? POLLIN : 0;
-    if (atomic_load_explicit(&t->tx.staged, memory_order_acquire) || atomic_load(&t->ctl.due))
+    bool due = atomic_load(&t->ctl.due) && !atomic_load(&t->tx.closing);
+    if (due || atomic_load_explicit(&t->tx.staged, memory_order_acquire))
         want |= POLLOUT;
     return want;
 }

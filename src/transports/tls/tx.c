@@ -139,10 +139,11 @@ ssize_t sp_tls_writev(struct sp_stream *s, const struct iovec *iov, int n)
     struct sp_tls *t = (struct sp_tls *)s;
     struct sp_iov in = sp_iov(iov, n);
     size_t all = in.left;
-    if (t->start || t->tx.closing)
+    bool closing = t->start || atomic_load_explicit(&t->tx.closing, memory_order_relaxed);
+    if (closing && all)
         return -EPIPE;
     int rc = t->tx.err ? t->tx.err : tx_push(t);
-    bool due = atomic_load_explicit(&t->ctl.due, memory_order_relaxed) != 0;
+    bool due = !closing && atomic_load_explicit(&t->ctl.due, memory_order_relaxed) != 0;
     while (rc == 0 && (in.left || due)) {
         rc = tx_send(t, &in);
         due = false;
@@ -161,8 +162,8 @@ int sp_tls_finish(struct sp_stream *s)
     int rc = t->tx.err ? t->tx.err : tx_push(t);
     if (rc < 0)
         return rc;
-    uint8_t *buf = t->secret && !t->tx.closing ? sp_scratch_get() : NULL;
-    t->tx.closing = true;
+    bool closing = atomic_exchange(&t->tx.closing, true);
+    uint8_t *buf = t->tx.rec.aead && !closing ? sp_scratch_get() : NULL;
     ssize_t len = buf ? tx_alert(t, SP_ALERT_CLOSE_NOTIFY, buf) : 0;
     if (len > 0)
         rc = tx_stage(t, buf, (size_t)len);
@@ -175,7 +176,8 @@ void sp_tls_tx_alert(struct sp_tls *t)
 {
     uint8_t buf[TX_CONTROL_MAX];
     int alert = atomic_load(&t->ctl.alert) - 1;
-    if (alert < 0 || !t->tx.rec.aead || t->tx.err || t->tx.stage || t->tx.closing)
+    if (alert < 0 || !t->tx.rec.aead || t->tx.err || t->tx.stage ||
+        atomic_load(&t->tx.closing))
         return;
     ssize_t len = tx_alert(t, alert, buf);
     struct iovec v = {buf, len > 0 ? (size_t)len : 0};

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* The composition root: which protocols and transports this build has. A new one is a line here. */
+#include "../core/life.h"
+#include "../core/protocol.h"
+#include "../core/transport.h"
+
+extern const struct sp_protocol sp_req, sp_req_raw, sp_rep, sp_rep_raw, sp_pub, sp_pub_raw, sp_sub, sp_sub_raw;
+extern const struct sp_transport sp_tcp;
+extern const struct sp_optlevel sp_tcp_opts;
+#if NANOSEAL_TLS
+extern const struct sp_transport sp_tls_psk, sp_tls_tcp;
+extern const struct sp_optlevel sp_tls_opts;
+void sp_tls_child(void);
+#endif
+
+const struct sp_protocol *const sp_protocols[] = {
+    &sp_req, &sp_req_raw, &sp_rep, &sp_rep_raw, &sp_pub, &sp_pub_raw, &sp_sub, &sp_sub_raw, NULL,
+};
+
+const struct sp_transport *const sp_transports[] = {
+    &sp_tcp,
+#if NANOSEAL_TLS
+    &sp_tls_psk,
+    &sp_tls_tcp,
+#endif
+    NULL,
+};
+
+const struct sp_optlevel *const sp_optlevels[] = {
+    &sp_tcp_opts,
+#if NANOSEAL_TLS
+    &sp_tls_opts,
+#endif
+    NULL,
+};
+
+void (*const sp_child_hooks[])(void) = {
+#if NANOSEAL_TLS
+    sp_tls_child,
+#endif
+    NULL,
+};

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* The process: start at the first nn_socket, nn_term, fork and exit. */
+#ifndef SP_CORE_LIFE_H
+#define SP_CORE_LIFE_H
+
+#include "../base/alloc.h"
+
+/* Starts the loops once. 0, a negative errno, or -ETERM after nn_term. */
+int sp_life_start(void) SP_MUST_CHECK;
+/* nn_term: all sockets are closed; waits for what lingers. nn_init: undoes it. */
+void sp_life_term(void);
+void sp_life_init(void);
+/* One lock for the table and the process's state: the first in the order of locks. */
+void sp_life_lock(void);
+void sp_life_unlock(void);
+/* Sockets that exist, open or lingering. made: the lock is held; gone: it is not. */
+void sp_life_socket_made(void);
+void sp_life_socket_gone(void);
+
+/* What transports want to forget in a forked child: src/api/builtin.c; ends with NULL. */
+extern void (*const sp_child_hooks[])(void);
+
+#endif

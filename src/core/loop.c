@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT */
+/* The token. A thread that waits takes it when it is free, runs the loop until its own condition is true, and hands it
+ * over when it leaves: to the oldest parked waiter, else to the helper. Who finds the token taken parks until it is
+ * signalled or promoted. Leaving after each nn_recv costs no system call while the helper is only watching.
+ *
+ * Failure modes: no wake-up is lost (docs/models/token.pml): a leader looks at `ready` under the mutex before it sleeps
+ * and is kicked after that; a post that is owed to a waiter which leaves by time-out or signal is consumed; a promoted
+ * waiter that leaves passes the token on. The mutex is a leaf; nobody waits for the token with a lock held. */
+#include "loop_impl.h"
+#include <errno.h>
+#include <pthread.h>
+
+static _Thread_local struct sp_loop *leading; /* the loop whose token this thread holds */
+
+void sp_waiter_init(struct sp_waiter *w)
+{
+    sp_list_init(&w->link);
+    sp_park_init(&w->park);
+    w->ready = w->linked = w->promoted = false;
+}
+
+void sp_waiter_fini(struct sp_waiter *w) { sp_park_fini(&w->park); }
+
+static void waiter_unlink(struct sp_waiter *w)
+{
+    sp_list_unlink(&w->link);
+    w->linked = false;
+}
+
+static void helper_post(struct sp_loop *l)
+{
+    if (l->posted)
+        return;
+    l->posted = true;
+    l->stats.posts++;
+    sp_park_post(&l->park);
+}
+
+bool sp_loop_urgent(const struct sp_loop *l)
+{
+    return l->eager > 0 || l->tasks || l->limbo || (l->timers.root && l->timers.root->key < sp_now() + 10 * SP_MS);
+}
+
+static bool loop_busy(const struct sp_loop *l)
+{
+    return l->active > 0 || l->eager > 0 || l->timers.root || l->tasks || l->limbo;
+}
+
+void sp_loop_poke(struct sp_loop *l, bool urgent)
+{
+    if (l->led) {
+        if (urgent && l->asleep) {
+            l->asleep = false;
+            l->stats.kicks++;
+            sp_watchset_kick(l->set);
+        }
+    } else if (l->helper == SP_PARKED || (urgent && l->helper == SP_WATCHING)) {
+        helper_post(l);
+    }
+}
+
+void sp_loop_hand_over(struct sp_loop *l)
+{
+    if (l->led)
+        return;
+    if (!sp_list_empty(&l->waiters)) {
+        struct sp_waiter *w = SP_CONTAINER(l->waiters.next, struct sp_waiter, link);
+        waiter_unlink(w);
+        w->promoted = true;
+        sp_park_post(&w->park);
+    } else if (l->helper == SP_PARKED ? loop_busy(l) : sp_loop_urgent(l)) {
+        helper_post(l);
+    }
+}
+
+void sp_waiter_signal(struct sp_loop *l, struct sp_waiter *w)
+{
+    sp_mutex_lock(&l->m);
+    if (!w->ready) {
+        w->ready = l->delivered = true;
+        if (l->leader == w) {
+            if (l->asleep)
+                sp_loop_poke(l, true);
+        } else if (w->linked) {
+            waiter_unlink(w);
+            sp_park_post(&w->park);
+        }
+    }
+    sp_mutex_unlock(&l->m);
+}
+
+bool sp_waiter_ready(struct sp_loop *l, struct sp_waiter *w)
+{
+    sp_mutex_lock(&l->m);
+    bool ready = w->ready;
+    sp_mutex_unlock(&l->m);
+    return ready;
+}
+
+/* Tasks and retired memory, taken together: a task that was posted before its owner retired runs before the free. */
+static void loop_chores(struct sp_loop *l)
+{
+    struct sp_task *t = l->tasks;
+    struct sp_retired *r = l->limbo;
+    l->tasks = NULL;
+    l->tasks_end = &l->tasks;
+    l->limbo = NULL;
+    sp_mutex_unlock(&l->m);
+    while (t) {
+        struct sp_task *next = t->next;
+        __atomic_store_n(&t->queued, false, __ATOMIC_RELEASE);
+        t->fn(t);
+        t = next;
+    }
+    while (r) {
+        struct sp_retired *next = r->next;
+        r->free(r);
+        r = next;
+    }
+    sp_mutex_lock(&l->m);
+}
+
+int sp_loop_turn(struct sp_loop *l, struct sp_waiter *w, uint64_t deadline)
+{
+    leading = l;
+    sp_watchset_apply(l->set);
+    sp_mutex_lock(&l->m);
+    if (l->tasks || l->limbo)
+        loop_chores(l);
+    uint64_t due = l->timers.root ? l->timers.root->key : SP_NEVER;
+    if ((w && w->ready) || l->tasks)
+        deadline = 0;
+    l->until = due < deadline ? due : deadline;
+    uint64_t until = l->until;
+    l->asleep = until != 0;
+    sp_mutex_unlock(&l->m);
+    int rc = w && until == 0 && deadline == 0 && due != 0 ? 0 : sp_watchset_wait(l->set, until);
+    if (due != SP_NEVER && sp_now() >= due)
+        (void)sp_timers_fire(l, sp_now());
+    sp_mutex_lock(&l->m);
+    l->asleep = false;
+    l->until = SP_NEVER;
+    sp_mutex_unlock(&l->m);
+    leading = NULL;
+    return rc;
+}
+
+/* The token is ours; m is held before and after. */
+static int lead(struct sp_loop *l, struct sp_waiter *w, uint64_t deadline, uint64_t spin_until)
+{
+    l->epoch++;
+    bool spin = spin_until && sp_now() < spin_until;
+    sp_mutex_unlock(&l->m);
+    int rc = sp_loop_turn(l, w, spin ? 1 : deadline);
+    sp_mutex_lock(&l->m);
+    return rc;
+}
+
+/* m is held before and after. */
+static int park(struct sp_loop *l, struct sp_waiter *w, uint64_t deadline)
+{
+    sp_list_push(&l->waiters, &w->link);
+    w->linked = true;
+    l->stats.parks++;
+    sp_mutex_unlock(&l->m);
+    int rc = sp_park_wait(&w->park, deadline);
+    sp_mutex_lock(&l->m);
+    if (w->linked)
+        waiter_unlink(w);
+    else if (rc < 0)
+        sp_park_take(&w->park); /* a post is owed */
+    return rc;
+}
+
+/* The loop of sp_loop_wait, m held. */
+static int wait_ready(struct sp_loop *l, struct sp_waiter *w, uint64_t deadline, bool may_lead, uint64_t spin_until)
+{
+    bool mine = false;
+    int rc = 0;
+    while (!w->ready && rc != -EINTR) {
+        if (deadline != SP_NEVER && sp_now() >= deadline) {
+            rc = -ETIMEDOUT;
+            break;
+        }
+        if (may_lead && (mine || !l->led)) {
+            l->stats.leads += !mine;
+            mine = l->led = true;
+            l->leader = w;
+            w->promoted = false;
+            rc = lead(l, w, deadline, spin_until);
+        } else {
+            rc = park(l, w, deadline);
+        }
+    }
+    if (mine) {
+        l->led = false;
+        l->leader = NULL;
+    }
+    if (mine || w->promoted)
+        sp_loop_hand_over(l);
+    w->promoted = false;
+    return w->ready ? 0 : rc;
+}
+
+int sp_loop_wait(struct sp_loop *l, struct sp_waiter *w, uint64_t deadline, bool may_lead, uint64_t spin_ns)
+{
+    int cancel;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+    uint64_t spin_until = spin_ns ? sp_now() + spin_ns : 0;
+    sp_mutex_lock(&l->m);
+    if (!may_lead && !l->led)
+        sp_loop_hand_over(l);
+    int rc = wait_ready(l, w, deadline, may_lead, spin_until);
+    sp_mutex_unlock(&l->m);
+    pthread_setcancelstate(cancel, NULL);
+    return rc;
+}
+
+void sp_loop_glance(struct sp_loop *l)
+{
+    sp_mutex_lock(&l->m);
+    if (!l->led) {
+        l->led = true;
+        l->epoch++;
+        sp_mutex_unlock(&l->m);
+        (void)sp_loop_turn(l, NULL, 0);
+        sp_mutex_lock(&l->m);
+        l->led = false;
+        sp_loop_hand_over(l);
+    }
+    sp_mutex_unlock(&l->m);
+}
+
+void sp_loop_post(struct sp_loop *l, struct sp_task *t)
+{
+    if (__atomic_exchange_n(&t->queued, true, __ATOMIC_ACQ_REL))
+        return;
+    sp_mutex_lock(&l->m);
+    t->next = NULL;
+    *l->tasks_end = t;
+    l->tasks_end = &t->next;
+    sp_loop_poke(l, true);
+    sp_mutex_unlock(&l->m);
+}
+
+void sp_loop_retire(struct sp_loop *l, struct sp_retired *r)
+{
+    sp_mutex_lock(&l->m);
+    r->next = l->limbo;
+    l->limbo = r;
+    sp_loop_poke(l, false);
+    sp_mutex_unlock(&l->m);
+}
+
+static void loop_count(struct sp_loop *l, int *count, int by)
+{
+    sp_mutex_lock(&l->m);
+    *count += by;
+    if (by > 0)
+        sp_loop_poke(l, false);
+    if (by > 0 && count == &l->eager && !l->led)
+        sp_loop_poke(l, true);
+    sp_mutex_unlock(&l->m);
+}
+
+void sp_loop_active(struct sp_loop *l, int by) { loop_count(l, &l->active, by); }
+void sp_loop_eager(struct sp_loop *l, int by) { loop_count(l, &l->eager, by); }
+
+int sp_watch_add(struct sp_loop *l, struct sp_watch *w, int events)
+{
+    int rc = sp_watchset_add(l->set, w, events);
+    if (rc < 0)
+        return rc;
+    w->loop = l;
+    sp_loop_active(l, 1);
+    return 0;
+}
+
+void sp_watch_mod(struct sp_watch *w, int events)
+{
+    if (w->loop && w->events != events)
+        sp_watchset_mod(w->loop->set, w, events);
+}
+
+struct sync {
+    struct sp_task task;
+    struct sp_park done;
+};
+
+static void sync_done(struct sp_task *t) { sp_park_post(&SP_CONTAINER(t, struct sync, task)->done); }
+
+/* The back end cannot forget a descriptor by itself: the token holder does, whoever that is. */
+static void watch_sync(struct sp_loop *l)
+{
+    if (leading == l) {
+        sp_watchset_apply(l->set);
+        return;
+    }
+    struct sync s = {.task.fn = sync_done};
+    sp_park_init(&s.done);
+    sp_loop_post(l, &s.task);
+    sp_loop_glance(l);
+    sp_park_take(&s.done);
+    sp_park_fini(&s.done);
+}
+
+void sp_watch_del(struct sp_watch *w)
+{
+    struct sp_loop *l = w->loop;
+    if (!l)
+        return;
+    bool done = sp_watchset_del(l->set, w);
+    w->loop = NULL;
+    sp_loop_active(l, -1);
+    if (!done)
+        watch_sync(l);
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/* A listener accepts until there is nothing left, and keeps its half-open connections in order of age.
+ *
+ * Failure modes: nn_bind fails with the system's errno. Without descriptors, one that was kept in reserve is given up to
+ * accept and close the caller (so that it hears at once), then accepting pauses for 100 ms. At NN_MAX_HANDSHAKES the
+ * oldest connection that has not sent a whole first record gives way; if all have, the new one is closed. */
+#define _GNU_SOURCE /* accept4 */
+#include "../../base/fds.h"
+#include "impl.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define PAUSE_MS 100
+
+static void listen_reserve(struct sp_stream_ep *se)
+{
+    if (se->reserve >= 0)
+        return;
+    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (fd >= 0 && sp_fd_keep(fd) < 0)
+        close(fd);
+    else
+        se->reserve = fd;
+}
+
+static void listen_again(struct sp_timer *t)
+{
+    struct sp_stream_ep *se = SP_CONTAINER(t, struct sp_stream_ep, timer);
+    struct sp_sock *s = se->ep->sock;
+    sp_sock_lock(s);
+    if (!se->ep->stopped) {
+        listen_reserve(se);
+        sp_watch_mod(&se->watch, POLLIN);
+    }
+    (void)sp_sock_unlock(s);
+}
+
+static void listen_exhausted(struct sp_stream_ep *se, int err)
+{
+    struct sp_sock *s = se->ep->sock;
+    if (se->reserve >= 0) {
+        sp_fd_close(se->reserve);
+        se->reserve = -1;
+        int fd = accept(se->fd, NULL, NULL);
+        if (fd >= 0)
+            close(fd);
+    }
+    sp_sock_lock(s);
+    s->stats[SP_ST_ACCEPT_ERRORS]++;
+    sp_sock_reason(s, se->ep, SP_REASON_LIMIT, err, se->ep->address, "accepting pauses for 100 ms");
+    if (!se->ep->stopped) {
+        sp_watch_mod(&se->watch, 0);
+        sp_timer_set(se->ep->loop, &se->timer, sp_deadline(PAUSE_MS));
+    }
+    (void)sp_sock_unlock(s);
+}
+
+/* Makes room among the half-open; false: the new one has to go. */
+static bool listen_room(struct sp_stream_ep *se)
+{
+    struct sp_sock *s = se->ep->sock;
+    sp_sock_lock(s);
+    bool room = se->n_half < se->ep->max_handshakes;
+    if (!room) {
+        SP_LIST_EACH(it, &se->half_open) {
+            struct sp_conn *c = SP_CONTAINER(it, struct sp_conn, in_half);
+            if (c->spoke)
+                continue;
+            conn_evict(c);
+            room = true;
+            break;
+        }
+    }
+    if (!room)
+        sp_sock_reason(s, se->ep, SP_REASON_LIMIT, -EUSERS, se->ep->address, "NN_MAX_HANDSHAKES, all of them alive");
+    (void)sp_sock_unlock(s);
+    return room;
+}
+
+static void listen_take(struct sp_stream_ep *se, int fd, const struct sp_addr *a)
+{
+    char text[160];
+    if (sp_fd_keep(fd) < 0) {
+        close(fd);
+        return;
+    }
+    if (!listen_room(se)) {
+        sp_fd_close(fd);
+        return;
+    }
+    sp_addr_tune(se->ep, fd);
+    sp_addr_text(se->ep, a, text, sizeof text);
+    sp_conn_start(se->ep, fd, false, text);
+}
+
+static int accept_one(int listener, struct sp_addr *a)
+{
+    a->len = sizeof a->ss;
+#ifdef __linux__
+    return accept4(listener, (struct sockaddr *)&a->ss, &a->len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+#else
+    int fd = accept(listener, (struct sockaddr *)&a->ss, &a->len);
+    if (fd >= 0 && (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0)) {
+        close(fd);
+        errno = ECONNABORTED;
+        return -1;
+    }
+    return fd;
+#endif
+}
+
+static void listen_event(struct sp_watch *w, int events)
+{
+    struct sp_stream_ep *se = SP_CONTAINER(w, struct sp_stream_ep, watch);
+    struct sp_addr a;
+    (void)events;
+    for (;;) {
+        int fd = accept_one(se->fd, &a);
+        if (fd >= 0) {
+            listen_take(se, fd, &a);
+            continue;
+        }
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+            listen_exhausted(se, -errno);
+        if (errno != ECONNABORTED && errno != EINTR && errno != EPROTO)
+            return;
+    }
+}
+
+/* The address with the port that was really bound. */
+static void listen_address(struct sp_ep *ep)
+{
+    struct sp_stream_ep *se = sp_stream_ep(ep);
+    struct sp_addr a = {.len = sizeof a.ss};
+    if (se->hp.port || getsockname(se->fd, (struct sockaddr *)&a.ss, &a.len) < 0)
+        return;
+    char text[160];
+    sp_addr_text(ep, &a, text, sizeof text);
+    snprintf(ep->address, sizeof ep->address, "%s://%s%s%s%s", ep->t->scheme, se->hp.v6 ? "[" : "", se->hp.host,
+             se->hp.v6 ? "]" : "", strrchr(text, ':'));
+}
+
+static int listen_bind(struct sp_stream_ep *se)
+{
+    int on = 1, off = 0;
+    (void)setsockopt(se->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (se->local.ss.ss_family == AF_INET6)
+        (void)setsockopt(se->fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+    if (bind(se->fd, (const struct sockaddr *)&se->local.ss, se->local.len) < 0 || listen(se->fd, SOMAXCONN) < 0)
+        return -errno;
+    return 0;
+}
+
+int sp_stream_listen(struct sp_ep *ep)
+{
+    struct sp_stream_ep *se = sp_stream_ep(ep);
+    int fd = sp_addr_socket(ep, &se->local);
+    if (fd < 0)
+        return fd;
+    se->fd = fd;
+    int rc = listen_bind(se);
+    if (rc == 0) {
+        listen_address(ep);
+        listen_reserve(se);
+        se->watch = (struct sp_watch){.fd = fd, .fn = listen_event};
+        se->timer.fn = listen_again;
+        rc = sp_watch_add(ep->loop, &se->watch, POLLIN);
+    }
+    if (rc < 0) {
+        sp_fd_close(se->fd);
+        sp_fd_close(se->reserve);
+        se->fd = se->reserve = -1;
+    }
+    return rc;
+}

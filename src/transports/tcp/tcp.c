@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* tcp://: the stream is the connected socket itself. */
+#include "../stream/conn.h"
+#include <errno.h>
+#include <nanomsg/tcp.h>
+
+static int tcp_stack(struct sp_ep *ep, int fd, bool dialled, struct sp_peer *peer, struct sp_stream **out)
+{
+    (void)ep, (void)dialled;
+    *out = sp_fdstream_new(fd, peer);
+    return *out ? 0 : -ENOMEM;
+}
+
+static const struct sp_stream_row row = {
+    .framer = &sp_frame_sp,
+    .address = sp_inet_address,
+    .stack = tcp_stack,
+};
+
+const struct sp_transport sp_tcp = {.scheme = "tcp", .row = &row, SP_STREAM_OPS};
