@@ -30,13 +30,13 @@ struct sp_aead_ops {
     int (*make)(struct sp_aead **out, int suite, bool seal, const uint8_t *key);
     /* Replaces the key. On failure the context must only be dropped. */
     int (*rekey)(struct sp_aead *a, const uint8_t *key);
-    /* Seals the pieces in[0..n) and the byte `tail` behind them; out gets their sum + 1 + SP_AEAD_TAG
-     * bytes. The pieces must not overlap out. 0 or a negative errno. */
+    /* Seals the pieces in[0..n) and the byte `tail` behind them; out gets their sum + 1 +
+     * SP_AEAD_TAG bytes. The pieces must not overlap out. 0 or a negative errno. */
     int (*seal)(struct sp_aead *a, const uint8_t *nonce, const uint8_t aad[5],
                 const struct iovec *in, int n, uint8_t tail, uint8_t *out);
-    /* Opens len bytes at ct, their tag behind them, into the pieces out[0..n) that hold exactly len.
-     * One piece may be ct itself; ct may be overwritten. -EBADMSG: not authentic, what is in the
-     * pieces then means nothing. */
+    /* Opens len bytes at ct, their tag behind them, into the pieces out[0..n) that hold exactly
+     * len. One piece may be ct itself; ct may be overwritten. -EBADMSG: not authentic, what is in
+     * the pieces then means nothing. */
     int (*open)(struct sp_aead *a, const uint8_t *nonce, const uint8_t aad[5], uint8_t *ct,
                 size_t len, const struct iovec *out, int n);
     /* Wipes and frees. */
@@ -49,8 +49,8 @@ extern const struct sp_aead_ops sp_aead_ossl;
 /* Opens libcrypto where there is one; once per process. 0, or -ENOENT: use the other. */
 int sp_aead_ossl_load(void) SP_MUST_CHECK;
 
-/* Chooses the provider: libcrypto, else PSA (psa_crypto_init has been called). The first call counts.
- * NANOSEAL_AEAD=psa in the environment, where trusted, chooses PSA. */
+/* Chooses the provider: libcrypto, else PSA (psa_crypto_init has been called). The first call
+ * counts. NANOSEAL_AEAD=psa in the environment, where trusted, chooses PSA. */
 void sp_aead_choose(void);
 /* The one in use, never NULL; PSA before sp_aead_choose. */
 const struct sp_aead_ops *sp_aead_provider(void);

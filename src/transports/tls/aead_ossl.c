@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* libcrypto's AEAD, opened at run time: a program that uses no TLS must not pay for it, and a system
- * without it must work. One keyed EVP context a direction; a record costs a new nonce, the pieces
- * and the tag. Small records are gathered first, since a call costs more than copying 1 KiB.
+/* libcrypto's AEAD, opened at run time: a program that uses no TLS must not pay for it, and a
+ * system without it must work. One keyed EVP context a direction; a record costs a new nonce, the
+ * pieces and the tag. Small records are gathered first, since a call costs more than copying 1 KiB.
  *
  * Only the functions below are used, the same in 1.1 and 3. A missing library, function or cipher
  * (a FIPS provider has no ChaCha20) is -ENOENT or -ENOTSUP, and PSA does it. Errors that libcrypto
@@ -42,18 +42,12 @@ static const struct {
     const char *name; /* in the library */
     void *slot;       /* pointer to the function pointer */
 } ossl_names[] = {
-    {"OPENSSL_init_crypto", &ossl.init_crypto},
-    {"EVP_CIPHER_CTX_new", &ossl.ctx_new},
-    {"EVP_CIPHER_CTX_free", &ossl.ctx_free},
-    {"EVP_aes_128_gcm", &ossl.aes_128_gcm},
-    {"EVP_aes_256_gcm", &ossl.aes_256_gcm},
-    {"EVP_chacha20_poly1305", &ossl.chacha20_poly1305},
-    {"EVP_CipherInit_ex", &ossl.init},
-    {"EVP_CipherUpdate", &ossl.update},
-    {"EVP_CipherFinal_ex", &ossl.final},
-    {"EVP_CIPHER_CTX_ctrl", &ossl.ctrl},
-    {"ERR_set_mark", &ossl.set_mark},
-    {"ERR_pop_to_mark", &ossl.pop_to_mark},
+    {"OPENSSL_init_crypto", &ossl.init_crypto}, {"EVP_CIPHER_CTX_new", &ossl.ctx_new},
+    {"EVP_CIPHER_CTX_free", &ossl.ctx_free},    {"EVP_aes_128_gcm", &ossl.aes_128_gcm},
+    {"EVP_aes_256_gcm", &ossl.aes_256_gcm},     {"EVP_chacha20_poly1305", &ossl.chacha20_poly1305},
+    {"EVP_CipherInit_ex", &ossl.init},          {"EVP_CipherUpdate", &ossl.update},
+    {"EVP_CipherFinal_ex", &ossl.final},        {"EVP_CIPHER_CTX_ctrl", &ossl.ctrl},
+    {"ERR_set_mark", &ossl.set_mark},           {"ERR_pop_to_mark", &ossl.pop_to_mark},
 };
 
 static uv_once_t ossl_once = UV_ONCE_INIT;
@@ -212,8 +206,8 @@ static int ossl_open(struct sp_aead *base, const uint8_t *nonce, const uint8_t a
                      size_t len, const struct iovec *out, int n)
 {
     struct ossl_aead *a = (struct ossl_aead *)base;
-    bool ok = ossl_begin(a, nonce, aad) &&
-              ossl.ctrl(a->ctx, OSSL_SET_TAG, SP_AEAD_TAG, ct + len) == 1;
+    bool ok =
+        ossl_begin(a, nonce, aad) && ossl.ctrl(a->ctx, OSSL_SET_TAG, SP_AEAD_TAG, ct + len) == 1;
     bool gather = n > 1 && len < OSSL_GATHER_BELOW;
     if (gather)
         ok = ok && ossl_piece(a, ct, ct, len);

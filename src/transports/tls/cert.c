@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Files are read here, into key memory, and given to mbedTLS's parser: it reports lack of memory, a bad
- * file and a missing one alike.
+/* Files are read here, into key memory, and given to mbedTLS's parser: it reports lack of memory, a
+ * bad file and a missing one alike.
  *
  * A partly readable bundle (some certificates fail to parse) is refused whole. */
 #include "transports/tls/cert.h"
@@ -15,9 +15,9 @@
 #define CERT_FILE_MAX (4 << 20) /* bytes; a system's whole bundle has a quarter of this */
 
 #if MBEDTLS_VERSION_MAJOR < 4
-#define cert_parse_key(pk, text, n) \
+#define cert_parse_key(pk, text, n)                                                                \
     mbedtls_pk_parse_key(pk, text, n, NULL, 0, mbedtls_psa_get_random, MBEDTLS_PSA_RANDOM_STATE)
-#define cert_check_pair(pub, key) \
+#define cert_check_pair(pub, key)                                                                  \
     mbedtls_pk_check_pair(pub, key, mbedtls_psa_get_random, MBEDTLS_PSA_RANDOM_STATE)
 #else
 #define cert_parse_key(pk, text, n) mbedtls_pk_parse_key(pk, text, n, NULL, 0)
@@ -60,12 +60,14 @@ static int cert_read(const char *path, bool secret, uint8_t **text, size_t *n)
     return rc;
 }
 
-/* mbedTLS adds a high part to the cause in some of its codes, so lack of memory is looked for in each. */
+/* mbedTLS adds a high part to the cause in some of its codes, so lack of memory is looked for in
+ * each. */
 static int cert_errno(int rc)
 {
     if (rc == 0)
         return 0;
-    return rc == MBEDTLS_ERR_X509_ALLOC_FAILED || rc == MBEDTLS_ERR_PK_ALLOC_FAILED ? -ENOMEM : -EINVAL;
+    return rc == MBEDTLS_ERR_X509_ALLOC_FAILED || rc == MBEDTLS_ERR_PK_ALLOC_FAILED ? -ENOMEM
+                                                                                    : -EINVAL;
 }
 
 static int cert_chain(struct sp_tls_cert *c, const char *path)

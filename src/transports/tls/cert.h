@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Certificates, read once and shared by handshakes: a chain with its private key, or authorities. */
+/* Certificates, read once and shared by handshakes: a chain with its private key, or authorities.
+ */
 #ifndef SP_TLS_CERT_H
 #define SP_TLS_CERT_H
 
@@ -14,9 +15,10 @@ struct sp_tls_cert {
     mbedtls_pk_context key; /* of the leaf; empty for authorities */
 };
 
-/* Reads PEM files; keyfile NULL: authorities. Gives one reference. -EINVAL: not PEM, or the key is of
- * another certificate; -EACCES: everybody may read the key; -ENOMEM; what open(2) says. */
-int sp_tls_cert_load(struct sp_tls_cert **out, const char *certfile, const char *keyfile) SP_MUST_CHECK;
+/* Reads PEM files; keyfile NULL: authorities. Gives one reference. -EINVAL: not PEM, or the key is
+ * of another certificate; -EACCES: everybody may read the key; -ENOMEM; what open(2) says. */
+int sp_tls_cert_load(struct sp_tls_cert **out, const char *certfile,
+                     const char *keyfile) SP_MUST_CHECK;
 /* NULL is allowed in both. */
 struct sp_tls_cert *sp_tls_cert_hold(struct sp_tls_cert *c);
 void sp_tls_cert_drop(struct sp_tls_cert *c);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Handles are numbers that are never used twice in a row, in one map under one lock. A configuration lives
- * while its handle, a socket, an endpoint or a connection holds a reference; its own lock is a leaf and
- * is held for copying only, never during a callback, I/O or arithmetic.
+/* Handles are numbers that are never used twice in a row, in one map under one lock. A
+ * configuration lives while its handle, a socket, an endpoint or a connection holds a reference;
+ * its own lock is a leaf and is held for copying only, never during a callback, I/O or arithmetic.
  *
- * Creating fails without randomness (psa_crypto_init), memory or room for another handle. A forked child
- * starts with no handle and with PSA's locks as new; whatever the parent had is leaked there. */
+ * Creating fails without randomness (psa_crypto_init), memory or room for another handle. A forked
+ * child starts with no handle and with PSA's locks as new; whatever the parent had is leaked there.
+ */
 #include "transports/tls/config.h"
 #include "base/idmap.h"
 #include "base/secret.h"
@@ -145,8 +146,8 @@ void sp_tls_rules_fini(struct sp_tls_rules *r)
     r->cert = r->ca = NULL;
 }
 
-/* Whether the rules prove a peer by certificate. A key and a certificate that nobody checks would be no
- * choice but an open door, hence `strict` for AUTH_EITHER. */
+/* Whether the rules prove a peer by certificate. A key and a certificate that nobody checks would
+ * be no choice but an open door, hence `strict` for AUTH_EITHER. */
 static bool config_can_cert(const struct sp_tls_rules *r, bool dialler, bool strict)
 {
     bool verifies = r->verify == NN_TLS_VERIFY_REQUIRED || (r->verify < 0 && (dialler || r->ca));

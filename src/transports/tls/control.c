@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Handshake messages are read as a stream across records: four bytes of head, then a KeyUpdate's byte or
- * a ticket's body, which is skipped. A KeyUpdate must end its record, since what follows is under
- * another key.
+/* Handshake messages are read as a stream across records: four bytes of head, then a KeyUpdate's
+ * byte or a ticket's body, which is skipped. A KeyUpdate must end its record, since what follows is
+ * under another key.
  *
- * Everything else is refused with a fatal alert: messages nobody asked for, other records inside a split
- * message, empty control records, more than 8 key updates a second, a row of records without data. */
+ * Everything else is refused with a fatal alert: messages nobody asked for, other records inside a
+ * split message, empty control records, more than 8 key updates a second, a row of records without
+ * data. */
 #include "transports/tls/control.h"
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -54,7 +55,8 @@ static int control_update(struct sp_control *c, uint8_t request, size_t left, ui
     if (request > 1)
         return sp_control_fail(c, SP_ALERT_ILLEGAL_PARAMETER, "a malformed KeyUpdate");
     if (left)
-        return sp_control_fail(c, SP_ALERT_UNEXPECTED_MESSAGE, "a KeyUpdate that does not end its record");
+        return sp_control_fail(c, SP_ALERT_UNEXPECTED_MESSAGE,
+                               "a KeyUpdate that does not end its record");
     if (now - c->window > 1000 * SP_MS) {
         c->window = now;
         c->updates = 0;
@@ -106,7 +108,8 @@ int sp_control_record(struct sp_control *c, int type, const uint8_t *p, size_t n
     if (type == SP_TLS_HANDSHAKE && n)
         return control_handshake(c, p, n, now);
     if (c->head_len || c->skip)
-        return sp_control_fail(c, SP_ALERT_UNEXPECTED_MESSAGE, "a record inside a handshake message");
+        return sp_control_fail(c, SP_ALERT_UNEXPECTED_MESSAGE,
+                               "a record inside a handshake message");
     if (type == SP_TLS_ALERT && n)
         return control_alert(c, p, n);
     return sp_control_fail(c, SP_ALERT_UNEXPECTED_MESSAGE, "a record of an unexpected type");

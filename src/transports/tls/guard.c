@@ -14,7 +14,8 @@ static uint64_t guard_mix(uint64_t h, const void *p, size_t n)
 uint64_t sp_guard_who(const char *address, const void *id, size_t id_len)
 {
     const char *port = strrchr(address, ':');
-    uint64_t h = guard_mix(0xcbf29ce484222325, address, port ? (size_t)(port - address) : strlen(address));
+    uint64_t h =
+        guard_mix(0xcbf29ce484222325, address, port ? (size_t)(port - address) : strlen(address));
     h = guard_mix(guard_mix(h, "", 1), id, id_len);
     return h ? h : 1;
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* mbedTLS is configured from the rules, driven over the stream below, and asked for its two application
- * secrets; those count only once mbedtls_ssl_handshake has returned 0. It asks for exactly the bytes of
- * the record at hand, so none is lost when the record layer takes over.
+/* mbedTLS is configured from the rules, driven over the stream below, and asked for its two
+ * application secrets; those count only once mbedtls_ssl_handshake has returned 0. It asks for
+ * exactly the bytes of the record at hand, so none is lost when the record layer takes over.
  *
- * What makes PSK safe here: only PSK key exchange modes (a client would else believe any certificate
- * when nobody checks it), no tickets (they would be a second kind of PSK), and the same bytes for every
- * refusal of a key: an unknown identity costs a binder of its own and gets the alert of a wrong key.
- * An identity is a candidate until the end, since the callback runs before the binder is checked. */
+ * What makes PSK safe here: only PSK key exchange modes (a client would else believe any
+ * certificate when nobody checks it), no tickets (they would be a second kind of PSK), and the same
+ * bytes for every refusal of a key: an unknown identity costs a binder of its own and gets the
+ * alert of a wrong key. An identity is a candidate until the end, since the callback runs before
+ * the binder is checked. */
 #include "transports/tls/handshake.h"
 #include "base/clock.h"
 #include "base/secret.h"
@@ -33,8 +34,9 @@ static int handshake_recv(void *arg, unsigned char *buf, size_t len)
     return (int)n;
 }
 
-/* A server must not tell an unknown identity from a wrong key, nor from a missing one: their alerts in
- * the clear all become handshake_failure. The buffer is mbedTLS's own and stays so for later parts. */
+/* A server must not tell an unknown identity from a wrong key, nor from a missing one: their alerts
+ * in the clear all become handshake_failure. The buffer is mbedTLS's own and stays so for later
+ * parts. */
 static void handshake_mask_alert(struct sp_handshake *h, const unsigned char *buf, size_t len)
 {
     if (len != 7 || buf[0] != SP_TLS_ALERT || h->alert_out >= 0)
@@ -63,8 +65,9 @@ static int handshake_send(void *arg, const unsigned char *buf, size_t len)
     return (int)n;
 }
 
-static void handshake_export(void *arg, mbedtls_ssl_key_export_type type, const unsigned char *secret,
-                             size_t len, const unsigned char client_random[32],
+static void handshake_export(void *arg, mbedtls_ssl_key_export_type type,
+                             const unsigned char *secret, size_t len,
+                             const unsigned char client_random[32],
                              const unsigned char server_random[32], mbedtls_tls_prf_types prf)
 {
     (void)client_random, (void)server_random, (void)prf;
@@ -119,7 +122,8 @@ static enum sp_offer handshake_judge(struct sp_handshake *h, const unsigned char
     return handshake_blocked(h, id, id_len) ? SP_OFFER_BLOCKED : SP_OFFER_KNOWN;
 }
 
-static int handshake_psk(void *arg, mbedtls_ssl_context *ssl, const unsigned char *id, size_t id_len)
+static int handshake_psk(void *arg, mbedtls_ssl_context *ssl, const unsigned char *id,
+                         size_t id_len)
 {
     struct sp_handshake *h = arg;
     enum sp_offer offer = handshake_judge(h, id, id_len);
@@ -139,7 +143,8 @@ static int handshake_psk(void *arg, mbedtls_ssl_context *ssl, const unsigned cha
 
 static void handshake_choose_suites(struct sp_handshake *h)
 {
-    static const int usual[] = {SP_TLS_AES_128_GCM, SP_TLS_CHACHA20_POLY1305, SP_TLS_AES_256_GCM, 0};
+    static const int usual[] = {SP_TLS_AES_128_GCM, SP_TLS_CHACHA20_POLY1305, SP_TLS_AES_256_GCM,
+                                0};
     const int *from = h->rules.suites[0] ? h->rules.suites : usual;
     int n = 0;
     for (; *from; from++)
@@ -160,7 +165,8 @@ static int handshake_modes(const struct sp_handshake *h)
     return (int)modes;
 }
 
-/* Where only keys count, a certificate must never be believed: REQUIRED, with no authority at all. */
+/* Where only keys count, a certificate must never be believed: REQUIRED, with no authority at all.
+ */
 static int handshake_authmode(const struct sp_handshake *h)
 {
     if (h->auth != NN_TLS_AUTH_CERT)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One TLS 1.3 handshake, done by mbedTLS over a stream. Memory, some 45 KB, is taken at the first step and
- * gone with sp_handshake_free: a peer that says nothing costs nothing. */
+/* One TLS 1.3 handshake, done by mbedTLS over a stream. Memory, some 45 KB, is taken at the first
+ * step and gone with sp_handshake_free: a peer that says nothing costs nothing. */
 #ifndef SP_TLS_HANDSHAKE_H
 #define SP_TLS_HANDSHAKE_H
 
@@ -24,7 +24,13 @@ struct sp_handshake_args {
 };
 
 /* What became of the identities that a client offered. */
-enum sp_offer { SP_OFFER_NONE, SP_OFFER_KNOWN, SP_OFFER_UNKNOWN, SP_OFFER_REFLECTED, SP_OFFER_BLOCKED };
+enum sp_offer {
+    SP_OFFER_NONE,
+    SP_OFFER_KNOWN,
+    SP_OFFER_UNKNOWN,
+    SP_OFFER_REFLECTED,
+    SP_OFFER_BLOCKED
+};
 
 /* The secret part, in base/secret memory. */
 struct sp_handshake_secret {
@@ -41,20 +47,20 @@ struct sp_handshake {
     struct sp_handshake_secret *secret; /* owned */
     mbedtls_ssl_config conf;
     mbedtls_ssl_context ssl;
-    int want;                /* POLLIN or POLLOUT */
-    int io_err;              /* negative errno that mbedTLS cannot express, 0: none */
-    enum sp_offer offer;     /* the last identity looked at */
-    int n_offers;            /* identities looked at */
-    int n_secrets;           /* bit 0: client's exported, bit 1: server's */
-    int alert_out;           /* fatal alert sent in the clear, before it was masked; -1: none */
-    size_t n_in;             /* bytes received */
-    uint8_t first[5];        /* the first of them */
+    int want;            /* POLLIN or POLLOUT */
+    int io_err;          /* negative errno that mbedTLS cannot express, 0: none */
+    enum sp_offer offer; /* the last identity looked at */
+    int n_offers;        /* identities looked at */
+    int n_secrets;       /* bit 0: client's exported, bit 1: server's */
+    int alert_out;       /* fatal alert sent in the clear, before it was masked; -1: none */
+    size_t n_in;         /* bytes received */
+    uint8_t first[5];    /* the first of them */
 };
 
 /* Gives a handshake, ready for its first step, or NULL with *err (-ENOMEM, -EACCES). */
 struct sp_handshake *sp_handshake_new(const struct sp_handshake_args *args, int *err) SP_MUST_CHECK;
-/* 0: done, the secrets and the suite are there, and the peer is who it says; -EAGAIN: see want; other
- * negative errno: peer->reason says why, and the alert has been sent if it could. Slow. */
+/* 0: done, the secrets and the suite are there, and the peer is who it says; -EAGAIN: see want;
+ * other negative errno: peer->reason says why, and the alert has been sent if it could. Slow. */
 int sp_handshake_step(struct sp_handshake *h) SP_MUST_CHECK;
 /* After success: fills the peer's identity, certificate, version and suite. 0 or -ENOMEM. */
 int sp_handshake_learn(struct sp_handshake *h) SP_MUST_CHECK;

@@ -14,7 +14,8 @@ struct sp_iov {
 };
 
 struct sp_iov sp_iov(const struct iovec *v, int n);
-/* The next bytes, at most len and at most `max` pieces, as pieces. Gives how many; *got their bytes. */
+/* The next bytes, at most len and at most `max` pieces, as pieces. Gives how many; *got their
+ * bytes. */
 int sp_iov_cut(const struct sp_iov *c, size_t len, struct iovec *piece, int max, size_t *got);
 /* Moves on by len <= left bytes. */
 void sp_iov_skip(struct sp_iov *c, size_t len);

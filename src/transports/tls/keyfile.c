@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The file is read whole into key memory and parsed there; keys go straight from hex digits into the
- * set's own key memory through one small buffer that is wiped.
+/* The file is read whole into key memory and parsed there; keys go straight from hex digits into
+ * the set's own key memory through one small buffer that is wiped.
  *
- * Any wrong line refuses the whole file, with its number, so that a damaged file never takes half of
- * its effect. The permissions are those of the opened file, not of the name. */
+ * Any wrong line refuses the whole file, with its number, so that a damaged file never takes half
+ * of its effect. The permissions are those of the opened file, not of the name. */
 #include "transports/tls/keyfile.h"
 #include "base/bytes.h"
 #include "base/secret.h"
@@ -99,7 +99,8 @@ static int keyfile_entry(struct sp_keys *keys, struct sp_reader in, uint8_t *key
     return rc ? rc : sp_keys_add(keys, id, to_id.len, key, to_key.len, flags);
 }
 
-static int keyfile_lines(struct sp_keys *keys, const char *text, size_t n, size_t *line, uint8_t *key)
+static int keyfile_lines(struct sp_keys *keys, const char *text, size_t n, size_t *line,
+                         uint8_t *key)
 {
     int rc = 0;
     for (*line = 1; n && rc == 0; ++*line) {

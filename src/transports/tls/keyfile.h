@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Key files. One entry a line, `identity:hexkey[:flags]`, flags being a comma list of dial, accept and
- * shared (without: dial,accept). Bytes of the identity that are not printable ASCII, and ':' '#' '%'
- * and space, are written %XX. Empty lines and lines that begin with # are ignored. */
+/* Key files. One entry a line, `identity:hexkey[:flags]`, flags being a comma list of dial, accept
+ * and shared (without: dial,accept). Bytes of the identity that are not printable ASCII, and ':'
+ * '#' '%' and space, are written %XX. Empty lines and lines that begin with # are ignored. */
 #ifndef SP_TLS_KEYFILE_H
 #define SP_TLS_KEYFILE_H
 
@@ -9,10 +9,11 @@
 
 #define SP_KEYFILE_MAX (8 << 20) /* bytes of a file */
 
-/* Parses text[0..n) into `keys` (initialised; partly filled after an error). 0; -ENOMEM; -ENOSPC; -EINVAL:
- * line *line is malformed, repeats an identity or holds a bad key. No I/O. */
+/* Parses text[0..n) into `keys` (initialised; partly filled after an error). 0; -ENOMEM; -ENOSPC;
+ * -EINVAL: line *line is malformed, repeats an identity or holds a bad key. No I/O. */
 int sp_keyfile_parse(struct sp_keys *keys, const char *text, size_t n, size_t *line) SP_MUST_CHECK;
-/* Reads the file. -EACCES: group or others may read or write it; -EFBIG; what open(2) says; as above. */
+/* Reads the file. -EACCES: group or others may read or write it; -EFBIG; what open(2) says; as
+ * above. */
 int sp_keyfile_read(struct sp_keys *keys, const char *path, size_t *line) SP_MUST_CHECK;
 
 #endif

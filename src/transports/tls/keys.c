@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* The set of pre-shared keys of one configuration.
  *
- * For docs/KEYS.md, on using one identity in both directions: a reflection attack sends what we say when
- * we dial back to us as if somebody else dialled, so that we talk to ourselves and believe it is a peer
- * with our key. It needs an identity that one configuration both dials with and accepts. So an incoming
- * identity is refused as soon as the same configuration has dialled with it, whatever its flags, unless
- * it has NN_TLS_SHARED. A hub that only accepts and devices that only dial never meet this, even when
- * they load the same file; a mesh of equals, all with one group key, must say `shared`. Different
- * configurations in one program know nothing of each other: give them different keys.
+ * For docs/KEYS.md, on using one identity in both directions: a reflection attack sends what we say
+ * when we dial back to us as if somebody else dialled, so that we talk to ourselves and believe it
+ * is a peer with our key. It needs an identity that one configuration both dials with and accepts.
+ * So an incoming identity is refused as soon as the same configuration has dialled with it,
+ * whatever its flags, unless it has NN_TLS_SHARED. A hub that only accepts and devices that only
+ * dial never meet this, even when they load the same file; a mesh of equals, all with one group
+ * key, must say `shared`. Different configurations in one program know nothing of each other: give
+ * them different keys.
  *
  * Fails only for lack of memory or for what sp_keys_check refuses; then the set is unchanged. */
 #include "transports/tls/keys.h"
@@ -30,7 +31,8 @@ static uint64_t keys_hash(const uint8_t *id, size_t n)
 int sp_keys_check(size_t id_len, const uint8_t *key, size_t key_len, int flags)
 {
     int roles = NN_TLS_DIAL | NN_TLS_ACCEPT;
-    if (id_len < 1 || id_len > NN_TLS_ID_MAX || key_len < NN_TLS_KEY_MIN || key_len > NN_TLS_KEY_MAX)
+    if (id_len < 1 || id_len > NN_TLS_ID_MAX || key_len < NN_TLS_KEY_MIN ||
+        key_len > NN_TLS_KEY_MAX)
         return -EINVAL;
     if (!(flags & roles) || flags & ~(roles | NN_TLS_SHARED))
         return -EINVAL;

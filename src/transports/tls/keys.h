@@ -10,14 +10,14 @@
 #define SP_KEYS_MAX 16384 /* identities of one set */
 
 struct sp_key {
-    uint64_t hash;    /* of the identity */
-    uint64_t serial;  /* unique in the process: tells a replaced key from its successor */
-    uint8_t *id;      /* owned */
-    uint8_t *key;     /* owned, base/secret memory */
-    uint8_t id_len;   /* 1..NN_TLS_ID_MAX */
-    uint8_t key_len;  /* NN_TLS_KEY_MIN..NN_TLS_KEY_MAX */
-    uint8_t flags;    /* NN_TLS_DIAL, _ACCEPT, _SHARED */
-    bool dialled;     /* has been offered to somebody by this set's owner */
+    uint64_t hash;   /* of the identity */
+    uint64_t serial; /* unique in the process: tells a replaced key from its successor */
+    uint8_t *id;     /* owned */
+    uint8_t *key;    /* owned, base/secret memory */
+    uint8_t id_len;  /* 1..NN_TLS_ID_MAX */
+    uint8_t key_len; /* NN_TLS_KEY_MIN..NN_TLS_KEY_MAX */
+    uint8_t flags;   /* NN_TLS_DIAL, _ACCEPT, _SHARED */
+    bool dialled;    /* has been offered to somebody by this set's owner */
 };
 
 struct sp_keys {
@@ -33,7 +33,8 @@ int sp_keys_add(struct sp_keys *k, const void *id, size_t id_len, const void *ke
                 int flags) SP_MUST_CHECK;
 /* 0 or -ENOENT. */
 int sp_keys_remove(struct sp_keys *k, const void *id, size_t id_len) SP_MUST_CHECK;
-/* Borrows the entry until the set changes, or NULL. Looks at every entry, so that the time says little. */
+/* Borrows the entry until the set changes, or NULL. Looks at every entry, so that the time says
+ * little. */
 struct sp_key *sp_keys_find(const struct sp_keys *k, const void *id, size_t id_len);
 /* Borrows the turn-th (modulo their number) entry to dial with, or NULL. */
 struct sp_key *sp_keys_dial(const struct sp_keys *k, unsigned turn);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The public nn_tls_* calls (nn_tls_rekey is in api): arguments are checked, the configuration is held
- * and locked for the change, and errors go to errno. */
+/* The public nn_tls_* calls (nn_tls_rekey is in api): arguments are checked, the configuration is
+ * held and locked for the change, and errors go to errno. */
 #include "base/log.h"
 #include "transports/tls/config.h"
 #include "transports/tls/keyfile.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Sealing: head, then the pieces and the type byte, sealed straight from where they lie. Opening: all
- * but the last byte into the caller's pieces when they have room, the last byte (the type, without
- * padding) beside them; otherwise in place. Padding is looked for backwards from there.
+/* Sealing: head, then the pieces and the type byte, sealed straight from where they lie. Opening:
+ * all but the last byte into the caller's pieces when they have room, the last byte (the type,
+ * without padding) beside them; otherwise in place. Padding is looked for backwards from there.
  *
  * A record that fails to open leaves the direction where it was: the caller ends the connection.
  * Sequence numbers end at 2^64 - 1, long after every meter has changed the key. */
@@ -14,7 +14,8 @@ static int record_key(struct sp_record *r)
 {
     size_t hash_len = sp_tls_hash_len(r->suite);
     uint8_t key[SP_AEAD_KEY_MAX];
-    int rc = sp_kdf_expand_label(hash_len, r->secret->traffic, "key", key, sp_tls_key_len(r->suite));
+    int rc =
+        sp_kdf_expand_label(hash_len, r->secret->traffic, "key", key, sp_tls_key_len(r->suite));
     if (rc == 0)
         rc = sp_kdf_expand_label(hash_len, r->secret->traffic, "iv", r->secret->iv, SP_AEAD_NONCE);
     if (rc == 0)

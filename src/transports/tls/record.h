@@ -8,11 +8,11 @@
 #include "transports/tls/iov.h"
 #include "transports/tls/kdf.h"
 
-#define SP_RECORD_HEAD      5
-#define SP_RECORD_OVERHEAD  (SP_RECORD_HEAD + 1 + SP_AEAD_TAG) /* record without data */
-#define SP_RECORD_DATA_MAX  16384
-#define SP_RECORD_BODY_MAX  (SP_RECORD_DATA_MAX + 256) /* longest body that a peer may send */
-#define SP_RECORD_PIECES    64                         /* most pieces of one record */
+#define SP_RECORD_HEAD     5
+#define SP_RECORD_OVERHEAD (SP_RECORD_HEAD + 1 + SP_AEAD_TAG) /* record without data */
+#define SP_RECORD_DATA_MAX 16384
+#define SP_RECORD_BODY_MAX (SP_RECORD_DATA_MAX + 256) /* longest body that a peer may send */
+#define SP_RECORD_PIECES   64                         /* most pieces of one record */
 
 /* Content types, alerts and handshake messages of RFC 9846. */
 enum { SP_TLS_CCS = 20, SP_TLS_ALERT = 21, SP_TLS_HANDSHAKE = 22, SP_TLS_DATA = 23 };
@@ -50,25 +50,25 @@ struct sp_record {
 };
 
 /* Keys the direction from secret->traffic, sequence number 0. 0, -ENOMEM, -EIO. */
-int sp_record_install(struct sp_record *r, int suite, bool seal, struct sp_record_secret *secret)
-    SP_MUST_CHECK;
+int sp_record_install(struct sp_record *r, int suite, bool seal,
+                      struct sp_record_secret *secret) SP_MUST_CHECK;
 /* Goes to the next generation of keys. A failure leaves the direction unusable. */
 int sp_record_next(struct sp_record *r) SP_MUST_CHECK;
 void sp_record_fini(struct sp_record *r);
 
-/* Seals the pieces (at most SP_RECORD_PIECES, together at most SP_RECORD_DATA_MAX bytes) as one record
- * of `type` at out, which has room for them + SP_RECORD_OVERHEAD. Gives the record's length or a
- * negative errno. */
-ssize_t sp_record_seal(struct sp_record *r, int type, const struct iovec *in, int n, uint8_t *out)
-    SP_MUST_CHECK;
+/* Seals the pieces (at most SP_RECORD_PIECES, together at most SP_RECORD_DATA_MAX bytes) as one
+ * record of `type` at out, which has room for them + SP_RECORD_OVERHEAD. Gives the record's length
+ * or a negative errno. */
+ssize_t sp_record_seal(struct sp_record *r, int type, const struct iovec *in, int n,
+                       uint8_t *out) SP_MUST_CHECK;
 
-/* Looks at the head of a record at p[0..n). Gives the whole record's length, 0 when n is not enough to
- * know it, -EPROTO for what no peer of ours sends now. */
+/* Looks at the head of a record at p[0..n). Gives the whole record's length, 0 when n is not enough
+ * to know it, -EPROTO for what no peer of ours sends now. */
 ssize_t sp_record_size(const uint8_t *p, size_t n) SP_MUST_CHECK;
 
-/* Opens one whole record rec[0..len) at the place `out` when all of it has room there: then *placed is
- * true; else in place, at rec + SP_RECORD_HEAD. `out` does not move. Gives the data's length and its
- * *type; -EBADMSG: not authentic; -EPROTO: no type inside; -EMSGSIZE: too long inside. */
+/* Opens one whole record rec[0..len) at the place `out` when all of it has room there: then *placed
+ * is true; else in place, at rec + SP_RECORD_HEAD. `out` does not move. Gives the data's length and
+ * its *type; -EBADMSG: not authentic; -EPROTO: no type inside; -EMSGSIZE: too long inside. */
 ssize_t sp_record_open(struct sp_record *r, uint8_t *rec, size_t len, const struct sp_iov *out,
                        int *type, bool *placed) SP_MUST_CHECK;
 

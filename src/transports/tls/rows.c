@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tls+psk:// takes pre-shared keys whatever the configuration holds; tls+tcp:// takes what it holds. The wire is
- * the same: SP inside TLS. */
+/* tls+psk:// takes pre-shared keys whatever the configuration holds; tls+tcp:// takes what it
+ * holds. The wire is the same: SP inside TLS. */
 #include "base/fds.h"
 #include "transports/stream/conn.h"
 #include "transports/tls/tls.h"

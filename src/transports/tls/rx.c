@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Receiving: ciphertext is read into a scratch buffer, no more than fits the caller's buffers once opened,
- * and each whole record is opened straight into them. The start of a record stays in a buffer of its
- * size until the rest comes; what a large record has beyond the caller's room stays opened.
+/* Receiving: ciphertext is read into a scratch buffer, no more than fits the caller's buffers once
+ * opened, and each whole record is opened straight into them. The start of a record stays in a
+ * buffer of its size until the rest comes; what a large record has beyond the caller's room stays
+ * opened.
  *
- * The first error stays: -EPROTO with an alert due for what breaks the protocol, -ECONNRESET for a fatal
- * alert or an end inside a record, -ECONNABORTED when the peer's key was removed. The end of the
- * stream below without close_notify is 0 like a close, and noted: the framer knows whether a message
- * is cut. */
+ * The first error stays: -EPROTO with an alert due for what breaks the protocol, -ECONNRESET for a
+ * fatal alert or an end inside a record, -ECONNABORTED when the peer's key was removed. The end of
+ * the stream below without close_notify is 0 like a close, and noted: the framer knows whether a
+ * message is cut. */
 #include "base/clock.h"
 #include "transports/tls/scratch.h"
 #include "transports/tls/tls.h"
@@ -68,8 +69,8 @@ static int rx_meter(struct sp_tls *t)
         sp_control_rekey(&t->ctl, true);
     if (t->rx.rec.seq < SP_TLS_HARD_RECORDS)
         return 0;
-    return rx_fail(t, sp_control_fail(&t->ctl, SP_ALERT_UNEXPECTED_MESSAGE,
-                                      "too many records under one key"));
+    return rx_fail(
+        t, sp_control_fail(&t->ctl, SP_ALERT_UNEXPECTED_MESSAGE, "too many records under one key"));
 }
 
 /* One whole record. */

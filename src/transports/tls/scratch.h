@@ -6,9 +6,9 @@
 #include "base/alloc.h"
 #include <stdint.h>
 
-#define SP_SCRATCH_DATA (64 * 1024)            /* data of one batch of records */
+#define SP_SCRATCH_DATA (64 * 1024)              /* data of one batch of records */
 #define SP_SCRATCH_LEN  (SP_SCRATCH_DATA + 1024) /* with room for heads, tags and key updates */
-#define SP_SCRATCH_KEEP 4                      /* idle buffers kept */
+#define SP_SCRATCH_KEEP 4                        /* idle buffers kept */
 
 /* Gives a buffer of SP_SCRATCH_LEN bytes, or NULL. Any thread. */
 uint8_t *sp_scratch_get(void) SP_MUST_CHECK;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* A TLS stream begins with a handshake object, which does the slow part of start; its secrets then key the two
- * directions, it is freed with all of mbedTLS, the connection enters the configuration's list of live
- * ones, and the application is asked last.
+/* A TLS stream begins with a handshake object, which does the slow part of start; its secrets then
+ * key the two directions, it is freed with all of mbedTLS, the connection enters the
+ * configuration's list of live ones, and the application is asked last.
  *
- * Any failure of start leaves the reason in the peer; close then tries to send the alert that is due. A
- * key removed between its use and the entry in the list fails too, so that removal with DROP_LIVE
- * misses nobody. */
+ * Any failure of start leaves the reason in the peer; close then tries to send the alert that is
+ * due. A key removed between its use and the entry in the list fails too, so that removal with
+ * DROP_LIVE misses nobody. */
 #include "transports/tls/tls.h"
 #include "base/clock.h"
 #include "base/secret.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Sending: up to 64 KiB of the caller's bytes are sealed into a scratch buffer as full records, with the key
- * updates that are due between them, and leave by one write. What the layer below does not take stays in
- * the buffer, which is then ours until it is empty: sealed bytes count as accepted.
+/* Sending: up to 64 KiB of the caller's bytes are sealed into a scratch buffer as full records,
+ * with the key updates that are due between them, and leave by one write. What the layer below does
+ * not take stays in the buffer, which is then ours until it is empty: sealed bytes count as
+ * accepted.
  *
  * A failure of the arithmetic or of the layer below is final. Running out of memory comes before
  * anything was sealed. No reason is noted here: the reader owns the peer's words. */
@@ -74,8 +75,9 @@ static ssize_t tx_batch(struct sp_tls *t, struct sp_iov *in, uint8_t *buf)
             return n;
         len += (size_t)n;
         size_t room = SP_SCRATCH_LEN - len - SP_RECORD_OVERHEAD;
-        n = in->left ? tx_data(t, in, room < SP_RECORD_DATA_MAX ? room : SP_RECORD_DATA_MAX, buf + len)
-                     : 0;
+        n = in->left
+                ? tx_data(t, in, room < SP_RECORD_DATA_MAX ? room : SP_RECORD_DATA_MAX, buf + len)
+                : 0;
         if (n < 0)
             return n;
         len += (size_t)n;
@@ -176,8 +178,7 @@ void sp_tls_tx_alert(struct sp_tls *t)
 {
     uint8_t buf[TX_CONTROL_MAX];
     int alert = atomic_load(&t->ctl.alert) - 1;
-    if (alert < 0 || !t->tx.rec.aead || t->tx.err || t->tx.stage ||
-        atomic_load(&t->tx.closing))
+    if (alert < 0 || !t->tx.rec.aead || t->tx.err || t->tx.stage || atomic_load(&t->tx.closing))
         return;
     ssize_t len = tx_alert(t, alert, buf);
     struct iovec v = {buf, len > 0 ? (size_t)len : 0};

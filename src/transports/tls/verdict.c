@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Why a handshake failed, from what mbedTLS returned, which alert went out or came in, and what became of
- * the identities: exact here, whatever the peer was told. */
+/* Why a handshake failed, from what mbedTLS returned, which alert went out or came in, and what
+ * became of the identities: exact here, whatever the peer was told. */
 #include "transports/tls/control.h"
 #include "transports/tls/handshake.h"
 #include <errno.h>
@@ -22,7 +22,8 @@ static int verdict_say(struct sp_handshake *h, enum sp_reason why, int rc, const
     return rc;
 }
 
-/* The peer is no TLS peer at all? Only the first bytes can tell, so a misdirected dialler gets a hint. */
+/* The peer is no TLS peer at all? Only the first bytes can tell, so a misdirected dialler gets a
+ * hint. */
 static int verdict_malformed(struct sp_handshake *h)
 {
     static const uint8_t sp[3] = {0, 'S', 'P'};
@@ -44,7 +45,8 @@ static int verdict_of_offer(struct sp_handshake *h)
     case SP_OFFER_UNKNOWN:
         return verdict_say(h, SP_REASON_UNKNOWN_IDENTITY, -EACCES, "unknown identity");
     case SP_OFFER_KNOWN:
-        return verdict_say(h, SP_REASON_NO_SUITE, -EPROTO, "no common cipher suite or key exchange");
+        return verdict_say(h, SP_REASON_NO_SUITE, -EPROTO,
+                           "no common cipher suite or key exchange");
     default:
         return verdict_say(h, SP_REASON_NO_SUITE, -EPROTO,
                            h->auth & NN_TLS_AUTH_PSK ? "the peer offers no pre-shared key"
@@ -99,8 +101,8 @@ static int verdict_certificate(struct sp_handshake *h)
     if (flags && flags != (uint32_t)-1)
         mbedtls_x509_crt_verify_info(text, sizeof text, "", flags);
     text[strcspn(text, "\n")] = 0;
-    sp_peer_reason(h->args.peer, SP_REASON_CERTIFICATE, "certificate refused%s%s", *text ? ": " : "",
-                   text);
+    sp_peer_reason(h->args.peer, SP_REASON_CERTIFICATE, "certificate refused%s%s",
+                   *text ? ": " : "", text);
     return -EACCES;
 }
 
@@ -121,8 +123,8 @@ static int verdict_dialling(struct sp_handshake *h, int rc)
         return verdict_turn(h, SP_REASON_WRONG_KEY, "the server does not have our key");
     if (rc == MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION)
         return verdict_say(h, SP_REASON_NO_SUITE, -EPROTO, "the server does not speak TLS 1.3");
-    if (key && (h->alert_out == SP_ALERT_ILLEGAL_PARAMETER ||
-                h->alert_out == SP_ALERT_HANDSHAKE_FAILURE))
+    if (key &&
+        (h->alert_out == SP_ALERT_ILLEGAL_PARAMETER || h->alert_out == SP_ALERT_HANDSHAKE_FAILURE))
         return verdict_turn(h, SP_REASON_NO_SUITE, "the server did not take a key of ours");
     return verdict_malformed(h);
 }
