@@ -4,8 +4,9 @@
  * message's header, with the pipe's id on top.
  *
  * Failure modes: a request whose stack does not end closes its pipe; one with more than NN_MAXTTL hops is dropped and
- * counted. A reply whose pipe is gone or full is dropped and counted, and nn_send succeeds: waiting for one slow peer
- * would stop the service of all. Want of memory fails nn_send and leaves the request to be answered. */
+ * counted. Waiting for one slow peer would stop the service of all, so nn_send never does: each pipe that is full may
+ * have one reply waiting; another one is dropped and counted, as is one whose pipe is gone. Want of memory fails nn_send
+ * and leaves the request to be answered. */
 #include "../base/bytes.h"
 #include "backtrace.h"
 #include "fq.h"
@@ -14,14 +15,16 @@
 #include <nanomsg/reqrep.h>
 
 struct rep {
-    struct sp_fq fq;         /* who has a request */
-    uint32_t from;           /* pipe of the request in hand, 0 for none */
-    size_t stack_len;        /* bytes of stack */
+    struct sp_fq fq;           /* who has a request */
+    uint32_t from;             /* pipe of the request in hand, 0 for none */
+    size_t stack_len;          /* bytes of stack */
     uint8_t stack[SP_HDR_MAX]; /* ids in front of the request in hand */
 };
 
 struct rep_pipe {
     struct sp_fq_pipe fq;
+    struct sp_msg waiting; /* a reply for which there was no room; its chunk is NULL when there is none */
+    bool gone;             /* no send succeeds any more */
 };
 
 static enum sp_verdict rep_judge(struct sp_sock *s, struct sp_pipe *p, const struct sp_msg *head)
@@ -46,11 +49,26 @@ static int rep_attach(struct sp_sock *s, struct sp_pipe *p)
     return 0;
 }
 
+static void rep_drop(struct sp_sock *s, struct sp_pipe *p, struct sp_msg *m)
+{
+    sp_sock_dropped_send(s, p);
+    sp_msg_drop(m);
+}
+
+static void rep_hangup(struct sp_sock *s, struct sp_pipe *p)
+{
+    struct rep_pipe *rp = p->proto;
+    rp->gone = true;
+    if (rp->waiting.chunk)
+        rep_drop(s, p, &rp->waiting);
+}
+
 static void rep_detach(struct sp_sock *s, struct sp_pipe *p)
 {
     struct rep *r = sp_sock_proto(s);
     struct rep_pipe *rp = p->proto;
     sp_fq_remove(&r->fq, &rp->fq);
+    rep_hangup(s, p);
 }
 
 static void rep_readable(struct sp_sock *s, struct sp_pipe *p)
@@ -62,8 +80,10 @@ static void rep_readable(struct sp_sock *s, struct sp_pipe *p)
 
 static void rep_writable(struct sp_sock *s, struct sp_pipe *p)
 {
-    (void)s;
-    (void)p;
+    struct rep_pipe *rp = p->proto;
+    int rc = rp->waiting.chunk ? sp_pipe_send(p, &rp->waiting) : 0;
+    if (rc < 0 && rc != -EAGAIN)
+        rep_drop(s, p, &rp->waiting);
 }
 
 /* Gives a request, moves its stack to `stack` (SP_HDR_MAX bytes) and gives its bytes. -EAGAIN and others as sp_fq_recv. */
@@ -86,16 +106,22 @@ static int rep_take(struct sp_sock *s, struct sp_msg *m, uint8_t *stack)
     }
 }
 
-/* Sends m to the pipe `to`. Takes it, also when it can't be delivered, which is counted, unless the result is < 0. */
+/* Sends m to the pipe `to`, now or when it has room. Takes it unless the result is < 0, which only memory makes it. */
 static int rep_deliver(struct sp_sock *s, uint32_t to, struct sp_msg *m)
 {
     struct sp_pipe *p = sp_sock_pipe(s, to);
-    int rc = p ? sp_pipe_send(p, m) : -EAGAIN;
+    struct rep_pipe *rp = p ? p->proto : NULL;
+    if (!p || rp->gone || rp->waiting.chunk) {
+        rep_drop(s, p, m);
+        return 0;
+    }
+    int rc = sp_pipe_send(p, m);
     if (rc != -EAGAIN)
         return rc;
-    sp_sock_dropped_send(s, p);
-    sp_msg_drop(m);
-    return 0;
+    rc = sp_msg_own(m);
+    if (rc == 0)
+        sp_msg_move(&rp->waiting, m);
+    return rc;
 }
 
 static int rep_send(struct sp_sock *s, struct sp_msg *m)
@@ -127,13 +153,6 @@ static int rep_ready(struct sp_sock *s)
 {
     struct rep *r = sp_sock_proto(s);
     return (r->from ? SP_CAN_SEND : 0) | (sp_fq_ready(&r->fq) ? SP_CAN_RECV : 0);
-}
-
-/* A reply that its pipe did not send has nowhere else to go. */
-static void rep_unsent(struct sp_sock *s, struct sp_pipe *p, struct sp_msg *m)
-{
-    sp_sock_dropped_send(s, p);
-    sp_msg_drop(m);
 }
 
 /* The top of the header says where it goes; without one it goes nowhere. */
@@ -171,16 +190,16 @@ const struct sp_protocol sp_rep = {
     .domain = AF_SP, .id = NN_REP, .peer = NN_REQ,
     .caps = SP_CAN_RECV | SP_CAN_SEND,
     .sock_size = sizeof(struct rep), .pipe_size = sizeof(struct rep_pipe),
-    .init = rep_init, .attach = rep_attach, .detach = rep_detach,
+    .init = rep_init, .attach = rep_attach, .detach = rep_detach, .hangup = rep_hangup,
     .readable = rep_readable, .writable = rep_writable,
-    .send = rep_send, .recv = rep_recv, .ready = rep_ready, .unsent = rep_unsent,
+    .send = rep_send, .recv = rep_recv, .ready = rep_ready, .unsent = rep_drop,
 };
 
 const struct sp_protocol sp_rep_raw = {
     .domain = AF_SP_RAW, .id = NN_REP, .peer = NN_REQ,
     .caps = SP_CAN_RECV | SP_CAN_SEND,
     .sock_size = sizeof(struct rep), .pipe_size = sizeof(struct rep_pipe),
-    .init = rep_init, .attach = rep_attach, .detach = rep_detach,
+    .init = rep_init, .attach = rep_attach, .detach = rep_detach, .hangup = rep_hangup,
     .readable = rep_readable, .writable = rep_writable,
-    .send = rep_send_raw, .recv = rep_recv_raw, .ready = rep_ready_raw, .unsent = rep_unsent,
+    .send = rep_send_raw, .recv = rep_recv_raw, .ready = rep_ready_raw, .unsent = rep_drop,
 };

@@ -124,16 +124,78 @@ static void a_reply_to_a_peer_that_left_is_dropped_and_counted(void **state)
     assert_int_equal(fake_send_text(s, "a"), -EFSM);
 }
 
-static void a_reply_to_a_full_peer_is_dropped_and_counted(void **state)
+/* Receives a request of a, which has no room, and replies. */
+static void reply_without_room(struct fake_pipe *a, const char *text)
+{
+    ask(a, END | 1, "q");
+    fake_expect(s, "q");
+    fake_make_room(a, 0);
+    assert_int_equal(fake_send_text(s, text), 0);
+    assert_int_equal(fake_sent(a), 0);
+}
+
+static void a_reply_waits_for_room(void **state)
+{
+    (void)state;
+    struct fake_pipe *a = fake_join(s);
+    reply_without_room(a, "a");
+    fake_make_room(a, 1);
+    assert_int_equal(fake_sent_id(a), END | 1);
+    fake_take(a, 4, "a");
+    assert_int_equal(s->dropped_send, 0);
+}
+
+static void a_second_reply_without_room_is_dropped_and_counted(void **state)
+{
+    (void)state;
+    struct fake_pipe *a = fake_join(s);
+    reply_without_room(a, "1");
+    reply_without_room(a, "2");
+    assert_int_equal(s->dropped_send, 1);
+    assert_int_equal(a->pipe.n_drops, 1);
+    fake_make_room(a, 9);
+    assert_int_equal(fake_sent(a), 1);
+    fake_take(a, 4, "1");
+}
+
+static void a_full_peer_does_not_stop_others(void **state)
+{
+    (void)state;
+    struct fake_pipe *a = fake_join(s), *b = fake_join(s);
+    reply_without_room(a, "a");
+    ask(b, END | 2, "q");
+    fake_expect(s, "q");
+    assert_int_equal(fake_send_text(s, "b"), 0);
+    fake_take(b, 4, "b");
+}
+
+static void a_reply_that_waits_goes_with_its_peer(void **state)
+{
+    (void)state;
+    struct fake_pipe *a = fake_join(s), *b = fake_join(s);
+    reply_without_room(a, "a");
+    reply_without_room(b, "b");
+    fake_hangup(a);
+    assert_int_equal(s->dropped_send, 1);
+    fake_leave(a);
+    fake_leave(b);
+    assert_int_equal(s->dropped_send, 2);
+}
+
+static void want_of_memory_for_a_reply_that_waits_is_told(void **state)
 {
     (void)state;
     struct fake_pipe *a = fake_join(s);
     ask(a, END | 1, "q");
     fake_expect(s, "q");
     fake_make_room(a, 0);
+    failing_set(1);
+    assert_int_equal(fake_send_text(s, "a"), -ENOMEM);
+    failing_clear();
     assert_int_equal(fake_send_text(s, "a"), 0);
+    a->send_error = -ENOMEM;
+    fake_make_room(a, 1);
     assert_int_equal(s->dropped_send, 1);
-    assert_int_equal(a->pipe.n_drops, 1);
 }
 
 static void an_unsent_reply_is_counted(void **state)
@@ -316,7 +378,11 @@ int main(void)
         REP_TEST(receiving_discards_the_request_in_hand),
         REP_TEST(it_is_writable_only_with_a_request_in_hand),
         REP_TEST(a_reply_to_a_peer_that_left_is_dropped_and_counted),
-        REP_TEST(a_reply_to_a_full_peer_is_dropped_and_counted),
+        REP_TEST(a_reply_waits_for_room),
+        REP_TEST(a_second_reply_without_room_is_dropped_and_counted),
+        REP_TEST(a_full_peer_does_not_stop_others),
+        REP_TEST(a_reply_that_waits_goes_with_its_peer),
+        REP_TEST(want_of_memory_for_a_reply_that_waits_is_told),
         REP_TEST(an_unsent_reply_is_counted),
         REP_TEST(requests_that_were_left_behind_are_still_received),
         REP_TEST(a21_a_short_request_closes_its_pipe),
