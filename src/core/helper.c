@@ -83,7 +83,7 @@ static void helper_lead(struct sp_loop *l)
     }
     bool ticking = !sp_list_empty(&l->ticks);
     sp_mutex_unlock(&l->m);
-    (void)sp_loop_turn(l, NULL, ticking ? sp_now() + SP_TICK_NS : SP_NEVER);
+    (void)sp_loop_turn(l, NULL, SP_NEVER); /* a tick at most when there are ticks */
     if (ticking)
         sp_loop_run_ticks(l);
     sp_mutex_lock(&l->m);

@@ -16,7 +16,7 @@ void sp_waiter_init(struct sp_waiter *w)
 {
     sp_list_init(&w->link);
     sp_park_init(&w->park);
-    w->ready = w->linked = w->promoted = false;
+    w->ready = w->linked = w->promoted = w->may_lead = false;
 }
 
 void sp_waiter_fini(struct sp_waiter *w) { sp_park_fini(&w->park); }
@@ -59,12 +59,23 @@ void sp_loop_poke(struct sp_loop *l, bool urgent)
     }
 }
 
+/* The oldest that may lead: promoting another would leave the token to nobody. */
+static struct sp_waiter *waiter_next(struct sp_loop *l)
+{
+    SP_LIST_EACH_SAFE(it, &l->waiters) {
+        struct sp_waiter *w = SP_CONTAINER(it, struct sp_waiter, link);
+        if (w->may_lead)
+            return w;
+    }
+    return NULL;
+}
+
 void sp_loop_hand_over(struct sp_loop *l)
 {
     if (l->led)
         return;
-    if (!sp_list_empty(&l->waiters)) {
-        struct sp_waiter *w = SP_CONTAINER(l->waiters.next, struct sp_waiter, link);
+    struct sp_waiter *w = waiter_next(l);
+    if (w) {
         waiter_unlink(w);
         w->promoted = true;
         sp_park_post(&w->park);
@@ -128,8 +139,10 @@ int sp_loop_turn(struct sp_loop *l, struct sp_waiter *w, uint64_t deadline)
     if (l->tasks || l->limbo)
         loop_chores(l);
     uint64_t due = l->timers.root ? l->timers.root->key : SP_NEVER;
-    if ((w && w->ready) || l->tasks)
+    if ((w && w->ready) || l->tasks || l->stop)
         deadline = 0;
+    if (l->helper == SP_LEADING && !sp_list_empty(&l->ticks) && deadline == SP_NEVER)
+        deadline = sp_now() + SP_TICK_NS; /* may have come since the helper looked: nobody kicks before `asleep` */
     l->until = due < deadline ? due : deadline;
     uint64_t until = l->until;
     l->asleep = until != 0;
@@ -177,6 +190,7 @@ static int wait_ready(struct sp_loop *l, struct sp_waiter *w, uint64_t deadline,
 {
     bool mine = false;
     int rc = 0;
+    w->may_lead = may_lead;
     while (!w->ready && rc != -EINTR) {
         if (deadline != SP_NEVER && sp_now() >= deadline) {
             rc = -ETIMEDOUT;

@@ -71,6 +71,7 @@ struct sp_waiter {
     bool ready;           /* its condition came true; under the loop's mutex */
     bool linked;          /* in the queue */
     bool promoted;        /* was woken to lead, not because it is ready */
+    bool may_lead;        /* as its call of sp_loop_wait said; only such a waiter is promoted */
 };
 void sp_waiter_init(struct sp_waiter *w);
 void sp_waiter_fini(struct sp_waiter *w);
