@@ -172,22 +172,19 @@ static inline void link_init(struct link *l)
     l->delay_ms = SP_GUARD_LONGEST_MS;
 }
 
-static inline bool link_step(struct side *side)
+static inline void link_step(struct side *side)
 {
     if (side->rc == -EAGAIN)
         side->rc = side->s->ops->start(side->s);
-    return side->rc != -EAGAIN;
 }
 
-/* Runs both handshakes until neither moves; a side that fails closes its sending half. */
+/* Runs both handshakes until neither moves. */
 static inline void link_shake(struct link *l)
 {
     for (int idle = 0; idle < 2;) {
         size_t before = l->up.len + l->up.off + l->down.len + l->down.off;
-        if (link_step(&l->client) && l->client.rc < 0)
-            l->up.eof = true;
-        if (link_step(&l->server) && l->server.rc < 0)
-            l->down.eof = true;
+        link_step(&l->client);
+        link_step(&l->server);
         bool moved = before != l->up.len + l->up.off + l->down.len + l->down.off;
         idle = moved ? 0 : idle + 1;
     }
