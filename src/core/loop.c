@@ -139,7 +139,7 @@ int sp_loop_turn(struct sp_loop *l, struct sp_waiter *w, uint64_t deadline)
     if (l->tasks || l->limbo)
         loop_chores(l);
     uint64_t due = l->timers.root ? l->timers.root->key : SP_NEVER;
-    if ((w && w->ready) || l->tasks || l->stop)
+    if ((w && w->ready) || l->tasks || l->limbo || l->stop)
         deadline = 0;
     if (l->helper == SP_LEADING && !sp_list_empty(&l->ticks) && deadline == SP_NEVER)
         deadline = sp_now() + SP_TICK_NS; /* may have come since the helper looked: nobody kicks before `asleep` */
@@ -262,7 +262,7 @@ void sp_loop_retire(struct sp_loop *l, struct sp_retired *r)
     sp_mutex_lock(&l->m);
     r->next = l->limbo;
     l->limbo = r;
-    sp_loop_poke(l, false);
+    sp_loop_poke(l, true);
     sp_mutex_unlock(&l->m);
 }
 
