@@ -5,6 +5,7 @@
 #include "../core/transport.h"
 
 extern const struct sp_protocol sp_req, sp_req_raw, sp_rep, sp_rep_raw, sp_pub, sp_pub_raw, sp_sub, sp_sub_raw;
+extern const struct sp_protocol sp_push, sp_push_raw, sp_pull, sp_pull_raw, sp_pair, sp_pair_raw;
 extern const struct sp_transport sp_tcp;
 extern const struct sp_optlevel sp_tcp_opts;
 #if NANOSEAL_TLS
@@ -14,7 +15,8 @@ void sp_tls_child(void);
 #endif
 
 const struct sp_protocol *const sp_protocols[] = {
-    &sp_req, &sp_req_raw, &sp_rep, &sp_rep_raw, &sp_pub, &sp_pub_raw, &sp_sub, &sp_sub_raw, NULL,
+    &sp_req,  &sp_req_raw,  &sp_rep,  &sp_rep_raw,  &sp_pub,  &sp_pub_raw,  &sp_sub, &sp_sub_raw,
+    &sp_push, &sp_push_raw, &sp_pull, &sp_pull_raw, &sp_pair, &sp_pair_raw, NULL,
 };
 
 const struct sp_transport *const sp_transports[] = {
