@@ -87,7 +87,7 @@ static void sock_defaults(struct sp_sock *s)
     s->max_ttl = 8;
     s->max_peers = INT32_MAX;
     s->max_handshakes = 256;
-    s->gather = SP_SLAB_SIZE;
+    s->gather = SP_SLAB_SIZE / 2;
     s->rcv_max = 1048576;
     s->due = s->armed = SP_NEVER;
     s->refs = 1;
