@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Records that are not data: key updates in every order, alerts, tickets, floods (A56). First the state machine
- * by itself, then between two live ends. */
+/* Records that are not data: key updates in every order, alerts, tickets, floods (A56). First the
+ * state machine by itself, then between two live ends. */
 #include "base/clock.h"
 #include "tls_support.h"
 

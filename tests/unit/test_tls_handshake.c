@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Handshakes that succeed and that fail, with their exact reasons: A51, A52, A54, A60 and what else guards
- * the door. */
+/* Handshakes that succeed and that fail, with their exact reasons: A51, A52, A54, A60 and what else
+ * guards the door. */
 #include "tls_support.h"
 
 static struct link l;

@@ -111,7 +111,8 @@ static void test_scattered_buffers(void **state)
 {
     (void)state;
     char a[3], b[1], c[100];
-    struct iovec out[3] = {{(void *)(uintptr_t) "he", 2}, {NULL, 0}, {(void *)(uintptr_t) "llo", 3}};
+    struct iovec out[3] = {
+        {(void *)(uintptr_t) "he", 2}, {NULL, 0}, {(void *)(uintptr_t) "llo", 3}};
     struct iovec in[4] = {{a, 3}, {NULL, 0}, {b, 1}, {c, 100}};
     assert_int_equal(l.client.s->ops->writev(l.client.s, out, 3), 5);
     assert_int_equal(l.server.s->ops->readv(l.server.s, in, 4), 5);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* For the tests of transports/tls: streams in memory, and two TLS ends over them, driven by one thread. */
+/* For the tests of transports/tls: streams in memory, and two TLS ends over them, driven by one
+ * thread. */
 #ifndef TLS_SUPPORT_H
 #define TLS_SUPPORT_H
 

@@ -289,9 +289,12 @@ static void handshake_note(struct sp_handshake *h, bool right)
 
 int sp_handshake_step(struct sp_handshake *h)
 {
+    errno = 0;
     int rc = mbedtls_ssl_handshake(&h->ssl);
     if (rc == MBEDTLS_ERR_SSL_WANT_READ || rc == MBEDTLS_ERR_SSL_WANT_WRITE)
         return -EAGAIN;
+    if (errno == ENOMEM) /* mbedTLS reports a binder that it could not compute as a wrong one */
+        h->io_err = -ENOMEM;
     if (rc == 0 && (h->n_secrets != 3 || mbedtls_ssl_check_pending(&h->ssl)))
         rc = MBEDTLS_ERR_SSL_INTERNAL_ERROR;
     if (rc == 0) {

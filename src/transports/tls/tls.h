@@ -9,9 +9,10 @@
 #include "transports/tls/handshake.h"
 #include "transports/tls/record.h"
 
-#define SP_TLS_SOFT_RECORDS (UINT64_C(1) << 23) /* of AES-GCM under one key: then it is replaced   \
-                                                 */
-#define SP_TLS_HARD_RECORDS UINT64_C(23700000)  /* and here the connection ends */
+#define SP_TLS_SOFT_RECORDS                                                                        \
+    (UINT64_C(1) << 23)                        /* of AES-GCM under one key: then it is replaced    \
+                                                */
+#define SP_TLS_HARD_RECORDS UINT64_C(23700000) /* and here the connection ends */
 
 /* What only the handshake needs; freed after it. */
 struct sp_tls_start {
