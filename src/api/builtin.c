@@ -36,7 +36,10 @@ const struct sp_optlevel *const sp_optlevels[] = {
     NULL,
 };
 
+void sp_stream_child(void);
+
 void (*const sp_child_hooks[])(void) = {
+    sp_stream_child,
 #if NANOSEAL_TLS
     sp_tls_child,
 #endif

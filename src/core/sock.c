@@ -116,6 +116,9 @@ static void sock_free(struct sp_sock *s)
     if (s->proto->fini)
         s->proto->fini(s);
     sp_idmap_fini(&s->ids);
+    int handed_out = (s->evfd_in.fd[0] >= 0) + (s->evfd_out.fd[0] >= 0);
+    if (handed_out)
+        sp_loop_eager(sp_loop_first(), -handed_out);
     sp_evfd_fini(&s->evfd_in);
     sp_evfd_fini(&s->evfd_out);
     sp_opts_free(s->opts);

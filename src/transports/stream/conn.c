@@ -130,6 +130,7 @@ void conn_kill(struct sp_conn *c, enum sp_reason why, int err, const char *detai
         return;
     c->dead = true;
     c->pipe.can_send = false;
+    sp_watch_mod(&c->watch, 0); /* else the end of the stream keeps waking the leader until the last bit is given back */
     conn_half_done(c);
     if (c->state != CONN_DRAIN)
         conn_report(c, why, err, detail);
@@ -180,6 +181,8 @@ static void conn_pipe_finish(struct sp_pipe *p, int linger_ms)
         conn_try_retire(c);
         return;
     }
+    if (c->state == CONN_DRAIN)
+        return; /* nn_shutdown came before: its time goes on */
     c->quiet = true;
     if (!open || linger_ms == 0) {
         conn_kill(c, SP_REASON_NONE, 0, NULL);

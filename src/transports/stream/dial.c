@@ -3,13 +3,26 @@
  * connection, which then answers for the attempt. One deadline holds for look-up and connect.
  *
  * Failure modes: every way out is one sp_ep_failed. `claimed` says, under the lock, who answers: the attempt's own
- * steps, or stop. A look-up cannot be interrupted; stop waits for nothing and the look-up's end finds itself unclaimed. */
+ * steps, or stop. A look-up cannot be interrupted and may last for minutes: it is an object of its own, which stop lets
+ * go of, so that neither nn_close nor nn_term nor exit waits for a name server. */
 #include "../../base/fds.h"
 #include "impl.h"
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 
+struct sp_lookup {
+    struct sp_job job;
+    struct sp_stream_ep *se; /* who asked; NULL: nobody any more; under lookups_lock */
+    struct sp_hostport hp;
+    bool ipv4only;
+};
+
+static pthread_mutex_t lookups_lock = PTHREAD_MUTEX_INITIALIZER;
+
 static void dial_next(struct sp_stream_ep *se, int err);
+
+void sp_stream_child(void) { lookups_lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER; }
 
 int sp_stream_check(struct sp_ep *ep)
 {
@@ -99,7 +112,7 @@ static void dial_timer(struct sp_timer *t)
     sp_watch_del(&se->watch);
     sp_fd_close(se->fd);
     se->fd = -1;
-    dial_fail(se, -ETIMEDOUT, SP_REASON_TIMEOUT, se->busy ? "looking up the name" : "connecting");
+    dial_fail(se, -ETIMEDOUT, SP_REASON_TIMEOUT, se->lookup ? "looking up the name" : "connecting");
 }
 
 /* 0 connected, -EINPROGRESS, or why not. The socket is in se->fd unless it failed. */
@@ -150,59 +163,97 @@ static void dial_next(struct sp_stream_ep *se, int err)
     dial_fail(se, err, reason_of(err), "");
 }
 
+/* Who asked for the look-up, with a reference, or NULL. Frees it. */
+static struct sp_stream_ep *lookup_end(struct sp_lookup *l)
+{
+    pthread_mutex_lock(&lookups_lock);
+    struct sp_stream_ep *se = l->se;
+    if (se) {
+        sp_sock_lock(se->ep->sock);
+        se->lookup = NULL;
+        se->ep->refs++;
+        (void)sp_sock_unlock(se->ep->sock);
+    }
+    pthread_mutex_unlock(&lookups_lock);
+    sp_free(l);
+    return se;
+}
+
+static void lookup_forget(struct sp_stream_ep *se)
+{
+    pthread_mutex_lock(&lookups_lock);
+    sp_sock_lock(se->ep->sock);
+    if (se->lookup)
+        se->lookup->se = NULL;
+    se->lookup = NULL;
+    (void)sp_sock_unlock(se->ep->sock);
+    pthread_mutex_unlock(&lookups_lock);
+}
+
 static void dial_resolved(struct sp_job *j)
 {
-    struct sp_stream_ep *se = SP_CONTAINER(j, struct sp_stream_ep, job);
-    struct sp_ep *ep = se->ep;
-    struct sp_sock *s = ep->sock;
-    sp_inet_resolve(se);
-    bool mine = dial_claim(se);
-    sp_sock_lock(s);
-    se->busy = false;
-    (void)sp_sock_unlock(s);
-    if (mine && se->n_cand) {
-        dial_next(se, -EHOSTUNREACH);
-    } else if (mine) {
+    struct sp_lookup *l = SP_CONTAINER(j, struct sp_lookup, job);
+    struct sp_addr found[SP_CANDIDATES];
+    int n = sp_inet_resolve(&l->hp, l->ipv4only, found, SP_CANDIDATES);
+    struct sp_stream_ep *se = lookup_end(l);
+    if (!se)
+        return;
+    if (dial_claim(se)) {
+        se->n_cand = n;
+        memcpy(se->cand, found, (size_t)n * sizeof *found);
         sp_timer_stop(&se->timer);
-        dial_fail(se, -EHOSTUNREACH, SP_REASON_NONE, "the name does not resolve");
+        if (n)
+            dial_next(se, -EHOSTUNREACH);
+        else
+            dial_fail(se, -EHOSTUNREACH, SP_REASON_NONE, "the name does not resolve");
     }
-    sp_sock_lock(s);
-    sp_ep_drop(ep);
-    (void)sp_sock_unlock(s);
+    sp_sock_lock(se->ep->sock);
+    sp_ep_drop(se->ep);
+    (void)sp_sock_unlock(se->ep->sock);
+}
+
+/* Starts a look-up for an attempt that is not claimed. 0 or a negative errno. */
+static int lookup_start(struct sp_stream_ep *se)
+{
+    struct sp_lookup *l = sp_calloc(1, sizeof *l);
+    if (!l)
+        return -ENOMEM;
+    l->job.run = dial_resolved;
+    l->se = se;
+    l->hp = se->hp;
+    l->ipv4only = se->ep->ipv4only;
+    se->lookup = l;
+    int rc = sp_work_submit(SP_WORK_BLOCK, &l->job);
+    if (rc < 0) {
+        se->lookup = NULL;
+        sp_free(l);
+    }
+    return rc;
 }
 
 void sp_stream_dial(struct sp_ep *ep)
 {
     struct sp_stream_ep *se = sp_stream_ep(ep);
     struct sp_sock *s = ep->sock;
+    lookup_forget(se);
     sp_sock_lock(s);
-    bool lookup = se->named && !se->busy;
-    bool waiting = se->named && se->busy; /* the look-up of an attempt that timed out still runs */
     se->cand_at = 0;
-    se->claimed = !lookup;
-    se->busy = se->busy || lookup;
-    ep->refs += lookup;
+    se->claimed = true;
     sp_loop_eager(ep->loop, 1);
     se->timer.fn = dial_timer;
-    sp_timer_set(ep->loop, &se->timer, sp_deadline(ep->handshake_ms));
-    (void)sp_sock_unlock(s);
-    if (waiting) {
-        sp_timer_stop(&se->timer);
-        dial_fail(se, -ETIMEDOUT, SP_REASON_TIMEOUT, "looking up the name");
-    } else if (!lookup) {
-        dial_next(se, -EINVAL);
-    } else {
-        se->job.run = dial_resolved;
-        int rc = sp_work_submit(SP_WORK_BLOCK, &se->job);
-        if (rc < 0 && dial_claim(se)) {
-            sp_sock_lock(s);
-            se->busy = false;
-            sp_ep_drop(ep);
-            (void)sp_sock_unlock(s);
-            sp_timer_stop(&se->timer);
-            dial_fail(se, rc, SP_REASON_LIMIT, "no thread to look up the name");
-        }
+    int rc = 0;
+    if (se->named && !ep->stopped) {
+        se->n_cand = 0;
+        rc = lookup_start(se);
+        se->claimed = rc < 0;
     }
+    if (!se->claimed || !se->named)
+        sp_timer_set(ep->loop, &se->timer, sp_deadline(ep->handshake_ms));
+    (void)sp_sock_unlock(s);
+    if (rc < 0)
+        dial_fail(se, rc, SP_REASON_LIMIT, "no memory or thread to look up the name");
+    else if (!se->named || ep->stopped)
+        dial_next(se, -ECANCELED);
 }
 
 void sp_stream_stop(struct sp_ep *ep)
@@ -214,6 +265,7 @@ void sp_stream_stop(struct sp_ep *ep)
         sp_fd_close(se->reserve);
         return;
     }
+    lookup_forget(se);
     sp_sock_lock(ep->sock);
     bool mine = ep->attempting && !se->claimed;
     se->claimed = se->claimed || mine;

@@ -24,11 +24,10 @@ struct sp_stream_ep {
     int n_cand, cand_at;                     /* how many, and the one being tried */
     bool named;                              /* hp.host is a name to be resolved at each attempt */
     int fd;                                  /* listener or connecting socket, or -1 */
-    bool busy;                               /* a look-up runs on a worker */
+    struct sp_lookup *lookup;                /* runs on a worker; NULL: none */
     bool claimed;                            /* somebody answers for the attempt; under the lock */
     struct sp_watch watch;                   /* of fd */
     struct sp_timer timer;                   /* deadline of an attempt; pause after EMFILE */
-    struct sp_job job;                       /* the look-up */
     struct sp_list half_open;                /* accepted connections before OPEN, oldest first; under the lock */
     int n_half;                              /* how many */
     int reserve;                             /* a descriptor kept to refuse with when there are no others, or -1 */
@@ -148,7 +147,8 @@ void conn_tx_room(struct sp_conn *c);    /* tells the protocol when the pipe bec
 /* inet.c */
 int sp_addr_socket(struct sp_ep *ep, const struct sp_addr *a);
 void sp_addr_text(const struct sp_ep *ep, const struct sp_addr *a, char *out, size_t n);
-void sp_inet_resolve(struct sp_stream_ep *se);
+/* Resolves a name, which may take long; how many of `max` addresses were found. */
+int sp_inet_resolve(const struct sp_hostport *hp, bool ipv4only, struct sp_addr *out, int max);
 void sp_addr_tune(struct sp_ep *ep, int fd);
 
 #endif

@@ -113,20 +113,21 @@ int sp_inet_address(struct sp_ep *ep)
     return addr_remote(se);
 }
 
-void sp_inet_resolve(struct sp_stream_ep *se)
+int sp_inet_resolve(const struct sp_hostport *hp, bool ipv4only, struct sp_addr *out, int max)
 {
-    struct addrinfo hint = {.ai_family = se->ep->ipv4only ? AF_INET : AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *all = NULL;
-    se->n_cand = 0;
-    if (getaddrinfo(se->hp.host, NULL, &hint, &all) != 0)
-        return;
-    for (struct addrinfo *i = all; i && se->n_cand < SP_CANDIDATES; i = i->ai_next) {
-        struct sp_addr *a = &se->cand[se->n_cand++];
+    struct addrinfo hint = {.ai_family = ipv4only ? AF_INET : AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *all = NULL;
+    int n = 0;
+    if (getaddrinfo(hp->host, NULL, &hint, &all) != 0)
+        return 0;
+    for (struct addrinfo *i = all; i && n < max; i = i->ai_next) {
+        struct sp_addr *a = &out[n++];
         memset(a, 0, sizeof *a);
         a->len = (socklen_t)i->ai_addrlen;
         memcpy(&a->ss, i->ai_addr, i->ai_addrlen);
-        addr_port(a, se->hp.port);
+        addr_port(a, hp->port);
     }
     freeaddrinfo(all);
+    return n;
 }
 
 /* Gathering takes the place of Nagle's algorithm, so that is always off. The kernel's buffers tune themselves unless
