@@ -90,7 +90,7 @@ void sp_waiter_signal(struct sp_loop *l, struct sp_waiter *w)
     if (!w->ready) {
         w->ready = l->delivered = true;
         if (l->leader == w) {
-            if (l->asleep)
+            if (l->asleep && leading != l) /* the leader itself looks when its events are done */
                 sp_loop_poke(l, true);
         } else if (w->linked) {
             waiter_unlink(w);
