@@ -3,7 +3,7 @@
 #include <nanomsg/nn.h>
 #include <nanomsg/reqrep.h>
 
-extern const struct sp_protocol sp_req, sp_req_raw;
+extern const struct sp_protocol sp_req;
 
 #define END 0x80000000u
 static struct sp_sock *s;
@@ -12,13 +12,6 @@ static int open_req(void **state)
 {
     (void)state;
     s = fake_open(&sp_req);
-    return 0;
-}
-
-static int open_raw(void **state)
-{
-    (void)state;
-    s = fake_open(&sp_req_raw);
     return 0;
 }
 
@@ -34,6 +27,13 @@ static uint32_t asked(struct fake_pipe *f, const char *text)
     uint32_t id = fake_sent_id(f);
     fake_take(f, 4, text);
     return id;
+}
+
+/* Sends a request, which f gets; gives its id. */
+static uint32_t ask(struct fake_pipe *f, const char *text)
+{
+    assert_int_equal(fake_send_text(s, text), 0);
+    return asked(f, text);
 }
 
 static void answer(struct fake_pipe *f, uint32_t id, const char *text) { fake_deliver_ids(f, &id, 1, text); }
@@ -53,8 +53,7 @@ static void an_answer_is_received(void **state)
 {
     (void)state;
     struct fake_pipe *a = fake_join(s);
-    assert_int_equal(fake_send_text(s, "q"), 0);
-    uint32_t id = asked(a, "q");
+    uint32_t id = ask(a, "q");
     assert_true(id & END);
     fake_expect_none(s);
     answer(a, id, "a");
@@ -73,8 +72,7 @@ static void an_answer_is_received_once(void **state)
 {
     (void)state;
     struct fake_pipe *a = fake_join(s);
-    assert_int_equal(fake_send_text(s, "q"), 0);
-    answer(a, asked(a, "q"), "a");
+    answer(a, ask(a, "q"), "a");
     fake_expect(s, "a");
     assert_int_equal(fake_recv(s), -EFSM);
     assert_int_equal(s->proto->ready(s), SP_CAN_SEND);
@@ -84,10 +82,8 @@ static void each_request_has_its_id(void **state)
 {
     (void)state;
     struct fake_pipe *a = fake_join(s);
-    assert_int_equal(fake_send_text(s, "q1"), 0);
-    uint32_t id1 = asked(a, "q1");
-    assert_int_equal(fake_send_text(s, "q2"), 0);
-    uint32_t id2 = asked(a, "q2");
+    uint32_t id1 = ask(a, "q1");
+    uint32_t id2 = ask(a, "q2");
     assert_int_not_equal(id1, id2);
     assert_true(id2 & END);
 }
@@ -117,10 +113,8 @@ static void sending_again_cancels(void **state)
 {
     (void)state;
     struct fake_pipe *a = fake_join(s);
-    assert_int_equal(fake_send_text(s, "q1"), 0);
-    uint32_t id1 = asked(a, "q1");
-    assert_int_equal(fake_send_text(s, "q2"), 0);
-    uint32_t id2 = asked(a, "q2");
+    uint32_t id1 = ask(a, "q1");
+    uint32_t id2 = ask(a, "q2");
     answer(a, id1, "a1");
     fake_expect_none(s);
     answer(a, id2, "a2");
@@ -132,8 +126,7 @@ static void sending_again_cancels_an_answer_that_waits(void **state)
 {
     (void)state;
     struct fake_pipe *a = fake_join(s);
-    assert_int_equal(fake_send_text(s, "q1"), 0);
-    answer(a, asked(a, "q1"), "a1");
+    answer(a, ask(a, "q1"), "a1");
     assert_int_equal(fake_send_text(s, "q2"), 0);
     fake_expect_none(s);
     answer(a, asked(a, "q2"), "a2");
@@ -216,8 +209,7 @@ static void an_answer_that_waits_stops_the_resending(void **state)
 {
     (void)state;
     struct fake_pipe *a = fake_join(s);
-    assert_int_equal(fake_send_text(s, "q"), 0);
-    answer(a, asked(a, "q"), "a");
+    answer(a, ask(a, "q"), "a");
     tick();
     assert_int_equal(fake_sent(a), 0);
     fake_expect(s, "a");
@@ -236,8 +228,7 @@ static void it_goes_elsewhere_at_once_when_its_pipe_dies(void **state)
 {
     (void)state;
     struct fake_pipe *a = fake_join(s), *b = fake_join(s);
-    assert_int_equal(fake_send_text(s, "q"), 0);
-    uint32_t id = asked(a, "q");
+    uint32_t id = ask(a, "q");
     fake_hangup(a);
     assert_int_equal(asked(b, "q"), id);
     fake_leave(a);
@@ -250,8 +241,7 @@ static void it_waits_for_the_next_pipe_when_its_own_dies(void **state)
 {
     (void)state;
     struct fake_pipe *a = fake_join(s);
-    assert_int_equal(fake_send_text(s, "q"), 0);
-    uint32_t id = asked(a, "q");
+    uint32_t id = ask(a, "q");
     fake_leave(a);
     struct fake_pipe *b = fake_join(s);
     assert_int_equal(asked(b, "q"), id);
@@ -273,8 +263,7 @@ static void an_answer_left_behind_is_still_received(void **state)
 {
     (void)state;
     struct fake_pipe *a = fake_join(s), *b = fake_join(s);
-    assert_int_equal(fake_send_text(s, "q"), 0);
-    answer(a, asked(a, "q"), "a");
+    answer(a, ask(a, "q"), "a");
     fake_hangup(a);
     assert_int_equal(fake_sent(b), 0);
     fake_expect(s, "a");
@@ -284,8 +273,7 @@ static void an_answer_that_goes_with_its_pipe_is_asked_for_again(void **state)
 {
     (void)state;
     struct fake_pipe *a = fake_join(s), *b = fake_join(s);
-    assert_int_equal(fake_send_text(s, "q"), 0);
-    answer(a, asked(a, "q"), "a");
+    answer(a, ask(a, "q"), "a");
     fake_hangup(a);
     tick();
     fake_leave(a);
@@ -297,8 +285,7 @@ static void an_earlier_pipe_may_answer_too(void **state)
 {
     (void)state;
     struct fake_pipe *a = fake_join(s), *b = fake_join(s);
-    assert_int_equal(fake_send_text(s, "q"), 0);
-    uint32_t id = asked(a, "q");
+    uint32_t id = ask(a, "q");
     tick();
     assert_int_equal(asked(b, "q"), id);
     answer(a, id, "a");
@@ -313,8 +300,7 @@ static void the_last_that_was_asked_dies_after_an_earlier_one_answered(void **st
 {
     (void)state;
     struct fake_pipe *a = fake_join(s), *b = fake_join(s), *c = fake_join(s);
-    assert_int_equal(fake_send_text(s, "q"), 0);
-    uint32_t id = asked(a, "q");
+    uint32_t id = ask(a, "q");
     tick();
     asked(b, "q");
     answer(a, id, "a");
@@ -329,8 +315,7 @@ static void a22_an_unknown_id_is_dropped(void **state)
     (void)state;
     struct fake_pipe *a = fake_join(s);
     answer(a, END | 1, "before");
-    assert_int_equal(fake_send_text(s, "q"), 0);
-    uint32_t id = asked(a, "q");
+    uint32_t id = ask(a, "q");
     answer(a, (id + 1) | END, "forged");
     answer(a, (id - 1) | END, "old");
     fake_expect_none(s);
@@ -344,8 +329,7 @@ static void a22_only_who_was_asked_may_answer(void **state)
 {
     (void)state;
     struct fake_pipe *a = fake_join(s), *b = fake_join(s);
-    assert_int_equal(fake_send_text(s, "q"), 0);
-    uint32_t id = asked(a, "q");
+    uint32_t id = ask(a, "q");
     answer(b, id, "forged");
     fake_expect_none(s);
     assert_int_equal(s->dropped_recv, 1);
@@ -357,8 +341,7 @@ static void a22_a_second_answer_is_dropped(void **state)
 {
     (void)state;
     struct fake_pipe *a = fake_join(s);
-    assert_int_equal(fake_send_text(s, "q"), 0);
-    uint32_t id = asked(a, "q");
+    uint32_t id = ask(a, "q");
     answer(a, id, "a");
     answer(a, id, "again");
     fake_expect(s, "a");
@@ -408,8 +391,7 @@ static void a_request_takes_one_allocation(void **state)
     (void)state;
     struct fake_pipe *a = fake_join(s);
     failing_set(0);
-    assert_int_equal(fake_send_text(s, "q"), 0);
-    answer(a, asked(a, "q"), "a");
+    answer(a, ask(a, "q"), "a");
     fake_expect(s, "a");
     assert_int_equal(failing_clear(), 1);
 }
@@ -449,8 +431,7 @@ static void a_failed_send_leaves_the_request_before(void **state)
 {
     (void)state;
     struct fake_pipe *a = fake_join(s);
-    assert_int_equal(fake_send_text(s, "q"), 0);
-    uint32_t id = asked(a, "q");
+    uint32_t id = ask(a, "q");
     failing_set(1);
     assert_int_equal(fake_send_text(s, "q2"), -ENOMEM);
     failing_clear();
@@ -474,67 +455,7 @@ static void a_failed_resend_is_tried_again_soon(void **state)
     asked(b, "q");
 }
 
-static void raw_messages_go_out_as_they_are(void **state)
-{
-    (void)state;
-    struct fake_pipe *a = fake_join(s), *b = fake_join(s);
-    assert_int_equal(fake_send_ids(s, (uint32_t[]){5, END | 6}, 2, "q"), 0);
-    assert_int_equal(fake_send_ids(s, (uint32_t[]){END | 7}, 1, "q"), 0);
-    assert_int_equal(fake_sent_id(a), 5);
-    fake_take(a, 8, "q");
-    assert_int_equal(asked(b, "q"), END | 7);
-}
-
-static void raw_without_room_it_is_not_taken(void **state)
-{
-    (void)state;
-    assert_int_equal(s->proto->ready(s), 0);
-    assert_int_equal(fake_send_text(s, "q"), -EAGAIN);
-    struct fake_pipe *a = fake_join(s);
-    assert_int_equal(s->proto->ready(s), SP_CAN_SEND);
-    fake_make_room(a, 0);
-    assert_int_equal(fake_send_text(s, "q"), -EAGAIN);
-    fake_make_room(a, 1);
-    assert_int_equal(s->proto->ready(s), SP_CAN_SEND);
-    assert_int_equal(fake_send_text(s, "q"), 0);
-}
-
-static void raw_the_first_id_becomes_the_header(void **state)
-{
-    (void)state;
-    struct fake_pipe *a = fake_join(s);
-    uint8_t hdr[64];
-    size_t hdr_len;
-    fake_deliver_ids(a, (uint32_t[]){5, END | 6}, 2, "a");
-    assert_int_equal(s->proto->ready(s), SP_CAN_RECV | SP_CAN_SEND);
-    assert_int_equal(fake_recv_hdr(s, fake_text, sizeof fake_text, hdr, &hdr_len), 5);
-    assert_int_equal(hdr_len, 4);
-    assert_memory_equal(hdr, "\0\0\0\5", 4);
-    assert_memory_equal(fake_text, "\x80\0\0\6a", 5);
-}
-
-static void raw_a_short_message_closes_its_pipe(void **state)
-{
-    (void)state;
-    struct fake_pipe *a = fake_join(s);
-    fake_deliver(a, "abc", 3);
-    assert_int_equal(a->n_closed, 1);
-    assert_int_equal(fake_settle(s), 1);
-    assert_int_equal(s->proto->ready(s), 0);
-}
-
-static void raw_what_was_left_behind_is_received(void **state)
-{
-    (void)state;
-    struct fake_pipe *a = fake_join(s);
-    fake_deliver_text(a, "1234left");
-    fake_hangup(a);
-    assert_int_equal(s->proto->ready(s), SP_CAN_RECV);
-    fake_expect(s, "left");
-}
-
 #define REQ_TEST(fn) cmocka_unit_test_setup_teardown(fn, open_req, close_sock)
-#define RAW_TEST(fn) cmocka_unit_test_setup_teardown(fn, open_raw, close_sock)
 
 int main(void)
 {
@@ -573,11 +494,6 @@ int main(void)
         REQ_TEST(a_failed_send_leaves_an_adopted_body_with_the_caller),
         REQ_TEST(a_failed_send_leaves_the_request_before),
         REQ_TEST(a_failed_resend_is_tried_again_soon),
-        RAW_TEST(raw_messages_go_out_as_they_are),
-        RAW_TEST(raw_without_room_it_is_not_taken),
-        RAW_TEST(raw_the_first_id_becomes_the_header),
-        RAW_TEST(raw_a_short_message_closes_its_pipe),
-        RAW_TEST(raw_what_was_left_behind_is_received),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
