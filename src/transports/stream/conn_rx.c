@@ -138,10 +138,11 @@ void conn_rx_fini(struct sp_conn *c)
 
 /* ---- the reader; `reading` is held, the lock is not ---- */
 
-/* Up to 64 KiB at once; more only as it arrives. */
+/* Up to 64 KiB at once; of more, half of that, and the rest only as it arrives: a peer that announces much costs less
+ * than 64 KiB with all that belongs to its connection. */
 static int big_start(struct sp_conn *c, const uint8_t *body, size_t have, uint64_t len)
 {
-    size_t cap = len < SP_SLAB_SIZE ? (size_t)len : SP_SLAB_SIZE;
+    size_t cap = len <= SP_SLAB_SIZE ? (size_t)len : SP_SLAB_SIZE / 2;
     cap = cap < have ? have : cap;
     c->big = sp_chunk_new(cap);
     if (!c->big)
