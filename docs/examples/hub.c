@@ -29,6 +29,7 @@ static struct seen {
     unsigned gaps;                /* that are missing between those that came */
     unsigned answers;             /* to commands */
     unsigned last;                /* number of the last reading */
+    uint32_t pipe;                /* connection of the last reading */
 } seen[NAMES_MAX];
 
 static void hub_signal(int sig)
@@ -80,8 +81,9 @@ static struct seen *hub_find(const char *name)
     return &seen[NAMES_MAX - 1];
 }
 
-/* Receives a message as a string, and who sent it. Returns NULL when there is none. */
-static struct seen *hub_receive(int s, char *text, size_t size)
+/* Receives a message as a string, and who sent it by which connection. Returns NULL when there is
+ * none. */
+static struct seen *hub_receive(int s, char *text, size_t size, uint32_t *pipe)
 {
     char control[256], name[NN_TLS_ID_MAX + 1] = "";
     struct nn_iovec iov = {.iov_base = text, .iov_len = size - 1};
@@ -95,6 +97,8 @@ static struct seen *hub_receive(int s, char *text, size_t size)
         if (c->cmsg_level == NN_TLS && c->cmsg_type == NN_TLS_PEER_ID)
             snprintf(name, sizeof name, "%.*s", (int)(c->cmsg_len - NN_CMSG_LEN(0)),
                      (const char *)NN_CMSG_DATA(c));
+        else if (c->cmsg_level == NN_SOL_SOCKET && c->cmsg_type == NN_PIPE_ID)
+            memcpy(pipe, NN_CMSG_DATA(c), sizeof *pipe);
     }
     return hub_find(name);
 }
@@ -103,20 +107,25 @@ static void hub_reading(int s)
 {
     char text[128];
     unsigned number;
-    struct seen *from = hub_receive(s, text, sizeof text);
+    uint32_t pipe = 0;
+    struct seen *from = hub_receive(s, text, sizeof text, &pipe);
     if (!from || sscanf(text, "temperature %u", &number) != 1)
         return;
     if (from->readings && number > from->last + 1)
         from->gaps += number - from->last - 1;
+    if (from->readings && pipe != from->pipe)
+        printf("# %s has connected anew\n", from->name);
     from->readings++;
     from->last = number;
+    from->pipe = pipe;
     printf("  %-10s %s\n", from->name, text);
 }
 
 static void hub_answer(int s)
 {
     char text[128];
-    struct seen *from = hub_receive(s, text, sizeof text);
+    uint32_t pipe;
+    struct seen *from = hub_receive(s, text, sizeof text, &pipe);
     if (!from)
         return;
     from->answers++;
@@ -141,13 +150,14 @@ static void hub_read_keys(int tls, const char *path)
         printf("# keys read again\n");
 }
 
-static void hub_summary(int readings)
+static void hub_summary(int readings, int commands)
 {
     for (int i = 0; i < NAMES_MAX && seen[i].name[0]; i++)
         printf("= %s readings %u gaps %u answers %u\n", seen[i].name, seen[i].readings,
                seen[i].gaps, seen[i].answers);
-    printf("= wrong keys refused %llu\n",
-           (unsigned long long)nn_get_statistic(readings, NN_STAT_WRONG_KEY));
+    uint64_t refused = nn_get_statistic(readings, NN_STAT_WRONG_KEY) +
+                       nn_get_statistic(commands, NN_STAT_WRONG_KEY);
+    printf("= wrong keys refused %llu\n", (unsigned long long)refused);
 }
 
 int main(int argc, char **argv)
@@ -179,7 +189,7 @@ int main(int argc, char **argv)
             hub_answer(commands);
         hub_command(commands);
     }
-    hub_summary(readings);
+    hub_summary(readings, commands);
     nn_close(readings);
     nn_close(commands);
     nn_tls_destroy(tls);
