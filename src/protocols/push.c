@@ -92,7 +92,6 @@ static int push_ready(struct sp_sock *s)
 static void push_unsent(struct sp_sock *s, struct sp_pipe *p, struct sp_msg *m)
 {
     struct push *x = sp_sock_proto(s);
-    push_detach(s, p);
     sp_backlog_put(&x->backlog, p, m);
     push_tick(s);
 }

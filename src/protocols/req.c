@@ -116,13 +116,13 @@ static int req_attach(struct sp_sock *s, struct sp_pipe *p)
     return 0;
 }
 
-/* p will not answer any more; the request goes out again when nobody else has it or has answered it. */
+/* p will not answer any more; the request goes out again unless somebody else has it or an answer is here. */
 static void req_lost(struct sp_sock *s, struct sp_pipe *p)
 {
     struct req *r = sp_sock_proto(s);
     if (r->asked == p)
         r->asked = NULL;
-    if (r->state == REQ_SENT && !r->asked && !sp_fq_ready(&r->fq))
+    if (r->state == REQ_SENT && !r->asked)
         r->state = REQ_WAITING;
     req_go(s);
 }
