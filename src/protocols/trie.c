@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A radix trie. Each node is one block: the first bytes of its children, pointers to them, and the label, which is the
- * bytes between it and its parent but for the first, which the parent holds. A child is found with memchr, a match
- * looks at one or two cache lines per node of its path, and a topic costs one node, or two when it splits another.
+ * bytes between it and its parent but for the first, which the parent holds. A child is found with a guess or memchr; a
+ * match looks at one or two cache lines per node of its path, and a topic costs one node, or two when it splits another.
  * The root's label is empty.
  *
  * Failure modes: what an addition needs is allocated before anything is changed. Removing never needs memory: when a
@@ -93,14 +93,34 @@ static struct sp_trie_node *node_behead(struct sp_trie *t, struct sp_trie_node *
     return m ? m : n;
 }
 
+/* Keys are sorted, so that consecutive ones, like digits, are found at the first guess. */
 static void node_push(struct sp_trie_node *n, uint8_t key, struct sp_trie_node *kid)
 {
-    n->keys[n->n_kids] = key;
-    node_kids(n)[n->n_kids++] = kid;
+    struct sp_trie_node **kids = node_kids(n);
+    size_t i = n->n_kids++;
+    for (; i > 0 && n->keys[i - 1] > key; i--) {
+        n->keys[i] = n->keys[i - 1];
+        kids[i] = kids[i - 1];
+    }
+    n->keys[i] = key;
+    kids[i] = kid;
+}
+
+static void node_remove(struct sp_trie_node *n, size_t i)
+{
+    for (n->n_kids--; i < n->n_kids; i++) {
+        n->keys[i] = n->keys[i + 1];
+        node_kids(n)[i] = node_kids(n)[i + 1];
+    }
 }
 
 static struct sp_trie_node **node_find(const struct sp_trie_node *n, uint8_t key)
 {
+    if (!n->n_kids)
+        return NULL;
+    size_t guess = (uint8_t)(key - n->keys[0]);
+    if (guess < n->n_kids && n->keys[guess] == key)
+        return node_kids(n) + guess;
     const uint8_t *at = memchr(n->keys, key, n->n_kids);
     return at ? node_kids(n) + (at - n->keys) : NULL;
 }
@@ -222,10 +242,7 @@ static void trie_merge(struct sp_trie *t, struct sp_trie_node **link)
 static void trie_prune(struct sp_trie *t, struct sp_trie_node **up, struct sp_trie_node **link)
 {
     struct sp_trie_node *n = *up, *leaf = *link;
-    size_t i = (size_t)(link - node_kids(n)), last = n->n_kids - 1u;
-    n->keys[i] = n->keys[last];
-    node_kids(n)[i] = node_kids(n)[last];
-    n->n_kids--;
+    node_remove(n, (size_t)(link - node_kids(n)));
     node_free(t, leaf);
     if (n->n_kids == 1 && !n->refs && up != &t->root)
         trie_merge(t, up);
