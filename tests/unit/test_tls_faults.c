@@ -15,6 +15,14 @@
 #define STRIDE 1
 #endif
 
+/* mbedTLS 3.6 forgets one cipher context when it runs out of memory while it keys a handshake (it frees the transform
+ * without its parts). Nothing of ours is excused here. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:gcm_ctx_alloc\nleak:ccm_ctx_alloc\nleak:chachapoly_ctx_alloc\n";
+}
+
 static int client, server;
 
 static int ready(void **state)

@@ -7,6 +7,18 @@
 
 #define MASK 0xa5
 
+/* A sanitizer's shadow is terabytes of memory to search, and copies of what the program holds. */
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+#define SANITIZED 1
+#elif defined __has_feature
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
 static uint8_t masked[3][32]; /* the key, and both application traffic secrets */
 
 static void hide(uint8_t *to, const uint8_t *from)
@@ -38,6 +50,8 @@ static int count(const uint8_t *pattern)
 {
     static uint8_t window[1 << 16];
     char line[256];
+    if (SANITIZED)
+        skip();
     int found = 0, mem = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
     FILE *maps = fopen("/proc/self/maps", "r");
     if (mem < 0 || !maps)
