@@ -81,7 +81,7 @@ int sp_work_submit(enum sp_work_class c, struct sp_job *j)
     int rc = 0;
     pthread_once(&once, pools_init);
     pthread_mutex_lock(&p->m);
-    sp_list_push(&p->jobs, &j->link);
+    sp_list_insert_before(j->first ? p->jobs.next : &p->jobs, &j->link);
     if (p->idle == 0 && p->threads < threads_max()) {
         rc = sp_thread_start(worker, p, c == SP_WORK_CPU ? "nanoseal-tls" : "nanoseal-dns");
         if (rc == 0)

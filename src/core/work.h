@@ -6,12 +6,14 @@
 
 #include "../base/list.h"
 #include "../base/alloc.h"
+#include <stdbool.h>
 
 enum sp_work_class { SP_WORK_CPU, SP_WORK_BLOCK, SP_WORK_CLASSES };
 
 /* Embedded in what the work is about, which must live until `run` has returned. */
 struct sp_job {
     struct sp_list link;
+    bool first; /* goes ahead of those that wait: what has begun is finished first, which keeps few contexts alive */
     void (*run)(struct sp_job *j); /* on a worker, no lock held */
 };
 

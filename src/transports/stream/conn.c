@@ -34,6 +34,7 @@ static void conn_half_done(struct sp_conn *c)
         return;
     sp_list_unlink(&c->in_half);
     sp_stream_ep(c->pipe.ep)->n_half--;
+    sp_listen_freed(sp_stream_ep(c->pipe.ep));
 }
 
 static void conn_retired(struct sp_retired *r)
@@ -167,7 +168,7 @@ static void conn_pipe_close(struct sp_pipe *p, enum sp_reason why, const char *d
 
 void conn_evict(struct sp_conn *c)
 {
-    conn_kill(c, SP_REASON_LIMIT, -EUSERS, "too many half-open connections, the oldest silent one gives way");
+    conn_kill(c, SP_REASON_LIMIT, -EUSERS, "too many half-open connections, this one kept us waiting");
 }
 
 /* nn_close, nn_shutdown: the protocol has let go of the pipe already. */
@@ -344,6 +345,7 @@ static void conn_step(struct sp_job *j)
     bool dead = c->dead;
     (void)sp_sock_unlock(s);
     int rc = dead ? -ECANCELED : c->st->ops->start(c->st);
+    j->first = true;
     if (rc == -EAGAIN) {
         conn_wait_for(c, c->st->ops->want(c->st));
     } else if (rc < 0) {
@@ -463,6 +465,7 @@ static void conn_link(struct sp_conn *c)
     struct sp_sock *s = ep->sock;
     ep->refs++;
     c->reading = true;
+    c->last = sp_now();
     sp_list_push(&s->all, &c->pipe.in_all);
     if (!c->dialled) {
         sp_list_push(&sp_stream_ep(ep)->half_open, &c->in_half);
@@ -495,6 +498,10 @@ void sp_conn_start(struct sp_ep *ep, int fd, bool dialled, const char *address)
             sp_sock_reason(s, ep, SP_REASON_LIMIT, rc, address, "");
     }
     (void)sp_sock_unlock(s);
-    if (rc == 0)
+    if (rc < 0)
+        return;
+    if (dialled || !c->st->ops->start)
         conn_start(c);
+    else
+        conn_wait_for(c, POLLIN); /* the dialler speaks first; a silent one costs no worker */
 }

@@ -30,6 +30,7 @@ struct sp_stream_ep {
     struct sp_timer timer;                   /* deadline of an attempt; pause after EMFILE */
     struct sp_list half_open;                /* accepted connections before OPEN, oldest first; under the lock */
     int n_half;                              /* how many */
+    bool full;                               /* accepting pauses until one of them is done */
     int reserve;                             /* a descriptor kept to refuse with when there are no others, or -1 */
 };
 _Static_assert(sizeof(struct sp_stream_ep) <= SP_STREAM_EP_SIZE, "room for the endpoint's data");
@@ -109,7 +110,7 @@ struct sp_conn {
     size_t now_len;                  /* what it counts in tx_bytes */
     unsigned burst, burst_seen;      /* sends in quick succession; what the last tick saw */
     unsigned gen, gen_seen;          /* flushes; what the last tick saw */
-    uint64_t last;                   /* when the last young send was */
+    uint64_t last;                   /* when the last young send was; until OPEN: when it was accepted */
     enum sp_reason kill_reason;      /* for kill_out */
     char kill_detail[96];
 };
@@ -143,6 +144,9 @@ bool conn_tx_tick(struct sp_tick *t);
 int conn_tx_greet(struct sp_conn *c) SP_MUST_CHECK; /* queues our greeting before all else; the lock is held */
 void conn_tx_unsent(struct sp_conn *c);  /* gives back what was not handed over; the lock is held, nobody flushes */
 void conn_tx_room(struct sp_conn *c);    /* tells the protocol when the pipe became writable */
+
+/* listen.c: a half-open connection is done; the lock is held. */
+void sp_listen_freed(struct sp_stream_ep *se);
 
 /* inet.c */
 int sp_addr_socket(struct sp_ep *ep, const struct sp_addr *a);

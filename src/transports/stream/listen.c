@@ -3,7 +3,9 @@
  *
  * Failure modes: nn_bind fails with the system's errno. Without descriptors, one that was kept in reserve is given up to
  * accept and close the caller (so that it hears at once), then accepting pauses for 100 ms. At NN_MAX_HANDSHAKES the
- * oldest connection that has not sent a whole first record gives way; if all have, the new one is closed. */
+ * oldest connection that has kept us waiting for too long gives way: 250 ms before its first whole record, 2 s after it.
+ * While there is none, callers wait in the kernel's backlog: evicting at once would let a thousand honest peers that
+ * come back together push each other out for ever. */
 #define _GNU_SOURCE /* accept4 */
 #include "../../base/fds.h"
 #include "impl.h"
@@ -13,6 +15,8 @@
 #include <unistd.h>
 
 #define PAUSE_MS 100
+#define SILENT_NS (250 * SP_MS)
+#define SLOW_NS (2000 * SP_MS)
 
 static void listen_reserve(struct sp_stream_ep *se)
 {
@@ -32,6 +36,7 @@ static void listen_again(struct sp_timer *t)
     sp_sock_lock(s);
     if (!se->ep->stopped) {
         listen_reserve(se);
+        se->full = false;
         sp_watch_mod(&se->watch, POLLIN);
     }
     (void)sp_sock_unlock(s);
@@ -57,26 +62,50 @@ static void listen_exhausted(struct sp_stream_ep *se, int err)
     (void)sp_sock_unlock(s);
 }
 
-/* Makes room among the half-open; false: the new one has to go. */
+/* The half-open connection that gives way first, and when it does. The lock is held. */
+static struct sp_conn *listen_slowest(struct sp_stream_ep *se, uint64_t *when)
+{
+    struct sp_conn *found = NULL;
+    *when = SP_NEVER;
+    SP_LIST_EACH(it, &se->half_open) {
+        struct sp_conn *c = SP_CONTAINER(it, struct sp_conn, in_half);
+        uint64_t due = c->last + (c->spoke ? SLOW_NS : SILENT_NS);
+        if (due < *when) {
+            *when = due;
+            found = c;
+        }
+    }
+    return found;
+}
+
+/* Makes room among the half-open; false: accepting pauses until there is some. */
 static bool listen_room(struct sp_stream_ep *se)
 {
     struct sp_sock *s = se->ep->sock;
+    uint64_t when;
     sp_sock_lock(s);
     bool room = se->n_half < se->ep->max_handshakes;
     if (!room) {
-        SP_LIST_EACH(it, &se->half_open) {
-            struct sp_conn *c = SP_CONTAINER(it, struct sp_conn, in_half);
-            if (c->spoke)
-                continue;
+        struct sp_conn *c = listen_slowest(se, &when);
+        room = when <= sp_now();
+        if (room) {
             conn_evict(c);
-            room = true;
-            break;
+        } else if (!se->ep->stopped) {
+            se->full = true;
+            sp_watch_mod(&se->watch, 0);
+            sp_timer_set(se->ep->loop, &se->timer, when);
         }
     }
-    if (!room)
-        sp_sock_reason(s, se->ep, SP_REASON_LIMIT, -EUSERS, se->ep->address, "NN_MAX_HANDSHAKES, all of them alive");
     (void)sp_sock_unlock(s);
     return room;
+}
+
+void sp_listen_freed(struct sp_stream_ep *se)
+{
+    if (!se->full || se->ep->stopped)
+        return;
+    se->full = false;
+    sp_watch_mod(&se->watch, POLLIN);
 }
 
 static void listen_take(struct sp_stream_ep *se, int fd, const struct sp_addr *a)
@@ -84,10 +113,6 @@ static void listen_take(struct sp_stream_ep *se, int fd, const struct sp_addr *a
     char text[160];
     if (sp_fd_keep(fd) < 0) {
         close(fd);
-        return;
-    }
-    if (!listen_room(se)) {
-        sp_fd_close(fd);
         return;
     }
     sp_addr_tune(se->ep, fd);
@@ -116,15 +141,16 @@ static void listen_event(struct sp_watch *w, int events)
     struct sp_stream_ep *se = SP_CONTAINER(w, struct sp_stream_ep, watch);
     struct sp_addr a;
     (void)events;
-    for (;;) {
+    while (listen_room(se)) {
         int fd = accept_one(se->fd, &a);
         if (fd >= 0) {
             listen_take(se, fd, &a);
             continue;
         }
-        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-            listen_exhausted(se, -errno);
-        if (errno != ECONNABORTED && errno != EINTR && errno != EPROTO)
+        int err = errno;
+        if (err == EMFILE || err == ENFILE || err == ENOBUFS || err == ENOMEM)
+            listen_exhausted(se, -err);
+        if (err != ECONNABORTED && err != EINTR && err != EPROTO)
             return;
     }
 }
