@@ -128,6 +128,15 @@ void conn_eager(struct sp_conn *c, int by);
 void conn_watch(struct sp_conn *c); /* asks for the events that the state wants */
 void conn_evict(struct sp_conn *c);
 
+void conn_half_done(struct sp_conn *c); /* no longer half-open; the lock is held */
+static inline struct sp_sock *conn_sock(struct sp_conn *c) { return c->pipe.sock; }
+
+/* conn_open.c: the steps to OPEN, `reading` is held and given back. */
+void conn_start(struct sp_conn *c);
+void conn_greeted(struct sp_conn *c);
+void conn_step(struct sp_job *j);
+void conn_wait_for(struct sp_conn *c, int events);
+
 /* conn_rx.c: reads what is there; `reading` is held and released. */
 void conn_rx(struct sp_conn *c);
 int conn_rx_peek(struct sp_pipe *p, struct sp_msg *m);
