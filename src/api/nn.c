@@ -227,6 +227,8 @@ static int gather(const struct nn_msghdr *h, struct sp_msg *m)
     for (int i = 0; i < h->msg_iovlen; i++) {
         if (!h->msg_iov[i].iov_base && h->msg_iov[i].iov_len)
             return -EFAULT;
+        if (h->msg_iov[i].iov_len == NN_MSG)
+            return -EINVAL;
         if (h->msg_iov[i].iov_len > (size_t)INT_MAX - total)
             return -EMSGSIZE;
         total += h->msg_iov[i].iov_len;
@@ -377,8 +379,12 @@ int nn_recvmsg(int s, struct nn_msghdr *msghdr, int flags)
         return result(-EFAULT);
     struct receiver r = {.h = msghdr};
     bool msg = msghdr->msg_iovlen == 1 && msghdr->msg_iov[0].iov_len == NN_MSG;
-    if (msg && !msghdr->msg_iov[0].iov_base)
-        return result(-EFAULT);
+    for (int i = 0; i < msghdr->msg_iovlen; i++) {
+        if (!msghdr->msg_iov[i].iov_base && msghdr->msg_iov[i].iov_len)
+            return result(-EFAULT);
+        if (!msg && msghdr->msg_iov[i].iov_len == NN_MSG)
+            return result(-EINVAL);
+    }
     r.len = msg ? NN_MSG : 0;
     int rc = receive(s, &r, flags);
     if (rc >= 0 && msg)
