@@ -173,14 +173,11 @@ static int send_chunk(struct sp_sock *s, struct sp_msg *m, int flags)
     int len = (int)m->body_len;
     sp_chunk_hold(c);
     int rc = sp_sock_send(s, m, flags);
-    sp_chunk_drop(c);
-    if (rc < 0) {
-        if (m->chunk != c)
-            sp_chunk_hold(c); /* it was taken and dropped: the caller's reference again */
-        m->chunk = NULL;
-        return rc;
-    }
-    return len;
+    bool taken = m->chunk != c;
+    if (rc >= 0 || !taken)
+        sp_chunk_drop(c); /* else it was taken and dropped: ours becomes the caller's */
+    m->chunk = NULL;
+    return rc < 0 ? rc : len;
 }
 
 static int send_body(struct sp_sock *s, struct sp_msg *m, const void *buf, size_t len, int flags)

@@ -37,7 +37,7 @@ void sp_sock_reason(struct sp_sock *s, struct sp_ep *ep, enum sp_reason why, int
 {
     if (why != SP_REASON_NONE)
         s->stats[SP_ST_REASON + why]++;
-    bool words = detail && *detail;
+    bool words = detail && *detail && strcmp(detail, sp_reason_text(why)) != 0;
     snprintf(s->last_reason, sizeof s->last_reason, "%s: %s%s%s%s%s", address && *address ? address : ep->address,
              why == SP_REASON_NONE && err < 0 ? strerror(-err) : sp_reason_text(why), words ? ": " : "",
              words ? detail : "", !words && why != SP_REASON_NONE && err < 0 ? ": " : "",
