@@ -138,6 +138,18 @@ void conn_rx_fini(struct sp_conn *c)
 
 /* ---- the reader; `reading` is held, the lock is not ---- */
 
+static int big_grow(struct sp_conn *c)
+{
+    if (c->big_have < c->big->cap)
+        return 0;
+    size_t cap = c->big_len / 2 < c->big->cap ? c->big_len : 2 * c->big->cap;
+    struct sp_chunk *more = sp_chunk_grow(c->big, cap);
+    if (!more)
+        return -ENOMEM;
+    c->big = more;
+    return 0;
+}
+
 /* Up to 64 KiB at once; of more, half of that, and the rest only as it arrives: a peer that announces much costs less
  * than 64 KiB with all that belongs to its connection. */
 static int big_start(struct sp_conn *c, const uint8_t *body, size_t have, uint64_t len)
@@ -150,19 +162,7 @@ static int big_start(struct sp_conn *c, const uint8_t *body, size_t have, uint64
     memcpy(sp_chunk_data(c->big), body, have);
     c->big_have = have;
     c->big_len = (size_t)len;
-    return 0;
-}
-
-static int big_grow(struct sp_conn *c)
-{
-    if (c->big_have < c->big->cap)
-        return 0;
-    size_t cap = c->big_len / 2 < c->big->cap ? c->big_len : 2 * c->big->cap;
-    struct sp_chunk *more = sp_chunk_grow(c->big, cap);
-    if (!more)
-        return -ENOMEM;
-    c->big = more;
-    return 0;
+    return big_grow(c); /* what came with the head may fill it, and a read needs room */
 }
 
 static int keep_tail(struct sp_conn *c, const uint8_t *p, size_t n, const struct scan *r)
