@@ -147,19 +147,27 @@ int rp_accept(int listener, int ms)
     return fd;
 }
 
-int rp_connect(int port)
+int rp_unconnected(void) { return peer_socket(); }
+
+void rp_connect_fd(int fd, int port)
 {
     struct sockaddr_in a = local(port);
-    int fd = peer_socket(), err = 0;
+    int err = 0;
     socklen_t len = sizeof err;
     if (connect(fd, (struct sockaddr *)&a, sizeof a) == 0)
-        return fd;
+        return;
     if (errno != EINPROGRESS || !ready(fd, POLLOUT, rp_now() + rp_time(5000)))
         die("connect");
     if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0 || err) {
         errno = err;
         die("connect");
     }
+}
+
+int rp_connect(int port)
+{
+    int fd = peer_socket();
+    rp_connect_fd(fd, port);
     return fd;
 }
 

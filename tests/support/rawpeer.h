@@ -54,6 +54,9 @@ int rp_listen(int *port);
 /* -1 at the deadline. */
 int rp_accept(int listener, int ms);
 int rp_connect(int port);
+/* The same in two steps, for when descriptors are short. */
+int rp_unconnected(void);
+void rp_connect_fd(int fd, int port);
 /* Sends all; false when the other side is gone or takes nothing for `ms` (10 s in rp_send). */
 bool rp_send(int fd, const void *p, size_t n);
 bool rp_send_within(int fd, const void *p, size_t n, int ms);
