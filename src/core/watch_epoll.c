@@ -8,6 +8,7 @@
 #include "../base/fds.h"
 #include <errno.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
@@ -21,6 +22,7 @@ struct sp_watchset {
     uv_loop_t *uv; /* borrowed */
     int ep;        /* the set */
     int kick;      /* eventfd */
+    atomic_uint changes; /* says to the memory model what epoll does: a watch is whole before its events come */
 };
 
 static int set_member(struct sp_watchset *s, int fd, void *tag)
@@ -79,10 +81,12 @@ int sp_watchset_add(struct sp_watchset *s, struct sp_watch *w, int events)
     if (!events)
         return 0;
     struct epoll_event e = {.events = (uint32_t)events, .data.ptr = w};
-    if (epoll_ctl(s->ep, EPOLL_CTL_ADD, w->fd, &e) < 0)
-        return -errno;
     w->impl = s;
-    return 0;
+    atomic_fetch_add_explicit(&s->changes, 1, memory_order_release);
+    if (epoll_ctl(s->ep, EPOLL_CTL_ADD, w->fd, &e) == 0)
+        return 0;
+    w->impl = NULL;
+    return -errno;
 }
 
 void sp_watchset_mod(struct sp_watchset *s, struct sp_watch *w, int events)
@@ -93,6 +97,7 @@ void sp_watchset_mod(struct sp_watchset *s, struct sp_watch *w, int events)
     struct epoll_event e = {.events = (uint32_t)events, .data.ptr = w};
     w->events = events;
     w->impl = events ? s : NULL;
+    atomic_fetch_add_explicit(&s->changes, 1, memory_order_release);
     (void)epoll_ctl(s->ep, op, w->fd, &e);
 }
 
@@ -139,6 +144,7 @@ int sp_watchset_wait(struct sp_watchset *s, uint64_t deadline)
     int n = set_wait(s, ev, left);
     if (n < 0)
         return errno == EINTR ? -EINTR : 0;
+    (void)atomic_load_explicit(&s->changes, memory_order_acquire);
     bool uv = n == 0 && uv_ms >= 0;
     for (int i = 0; i < n; i++) {
         struct sp_watch *w = ev[i].data.ptr;
