@@ -288,7 +288,8 @@ static void A13_a_server_that_stalls_at_any_byte_of_the_SP_header_is_left(void *
 
 /* ---- A15: limits ---- */
 
-static void A15_the_oldest_silent_caller_gives_way_at_the_limit_of_handshakes(void **state)
+/* 4 half-open ones at a time, each for 250 ms while others wait in the backlog. */
+static void A15_the_oldest_silent_callers_give_way_at_the_limit_of_handshakes(void **state)
 {
     (void)state;
     struct rp_field f;
@@ -296,22 +297,47 @@ static void A15_the_oldest_silent_caller_gives_way_at_the_limit_of_handshakes(vo
     rp_field_sockets(&f, NN_REP, false);
     rp_set(f.victim, NN_SOL_SOCKET, NN_MAX_HANDSHAKES, 4);
     rp_field_start(&f);
-    for (int i = 0; i < 12; i++) {
+    for (int i = 0; i < 12; i++)
         fd[i] = rp_connect(f.port);
-        if (i >= 4)
-            assert_true(rp_closed(fd[i - 4], rp_time(100)));
+    for (int i = 0; i < 8; i++) {
+        assert_true(rp_closed(fd[i], rp_time(350)));
+        rp_assert_served(&f, 100);
     }
     assert_true(rp_stat_becomes(f.victim, NN_STAT_LIMIT, 8, rp_time(100)));
+    assert_true(rp_hello(fd[11], NN_REQ, NN_REP, rp_time(100)));
     for (int i = 8; i < 12; i++)
         assert_true(rp_silent(fd[i], 0));
-    rp_assert_served(&f, 100);
-    assert_true(rp_hello(fd[11], NN_REQ, NN_REP, rp_time(100)));
+    int64_t start = rp_now();
     int late = rp_socket(NN_REQ);
     rp_dial(late, f.port);
     assert_int_equal(nn_send(late, "late", 4, 0), 4);
     assert_recv(late, "late");
+    assert_in_range(rp_now() - start, 0, rp_time(350));
     nn_close(late);
     for (int i = 0; i < 12; i++)
+        close(fd[i]);
+    rp_field_close(&f);
+}
+
+static void A15_a_thousand_silent_callers_keep_an_honest_one_a_second_at_most(void **state)
+{
+    (void)state;
+    struct rp_field f;
+    static int fd[1000];
+    if (!rp_fd_limit(2400))
+        skip();
+    rp_field_open(&f, NN_REP, false);
+    for (int i = 0; i < 1000; i++)
+        fd[i] = rp_connect(f.port);
+    int64_t start = rp_now();
+    int late = rp_socket(NN_REQ);
+    rp_dial(late, f.port);
+    assert_int_equal(nn_send(late, "late", 4, 0), 4);
+    assert_recv(late, "late");
+    assert_in_range(rp_now() - start, 0, rp_time(1000));
+    rp_assert_served(&f, 100);
+    nn_close(late);
+    for (int i = 0; i < 1000; i++)
         close(fd[i]);
     rp_field_close(&f);
 }
@@ -444,7 +470,8 @@ int main(void)
         cmocka_unit_test(A12_a_slow_server_is_left_at_the_total_deadline),
         cmocka_unit_test(A13_a_caller_that_stalls_at_any_byte_of_the_SP_header_is_closed),
         cmocka_unit_test(A13_a_server_that_stalls_at_any_byte_of_the_SP_header_is_left),
-        cmocka_unit_test(A15_the_oldest_silent_caller_gives_way_at_the_limit_of_handshakes),
+        cmocka_unit_test(A15_the_oldest_silent_callers_give_way_at_the_limit_of_handshakes),
+        cmocka_unit_test(A15_a_thousand_silent_callers_keep_an_honest_one_a_second_at_most),
         cmocka_unit_test(A15_the_newest_peer_is_refused_at_the_limit_of_peers),
         cmocka_unit_test(A16_no_descriptors_at_accept_no_busy_loop_and_it_recovers),
         cmocka_unit_test(A16_no_descriptors_for_dialling_no_busy_loop_and_it_recovers),
