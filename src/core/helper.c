@@ -81,11 +81,8 @@ static void helper_lead(struct sp_loop *l)
         sp_loop_hand_over(l);
         return;
     }
-    bool ticking = !sp_list_empty(&l->ticks);
     sp_mutex_unlock(&l->m);
-    (void)sp_loop_turn(l, NULL, SP_NEVER); /* a tick at most when there are ticks */
-    if (ticking)
-        sp_loop_run_ticks(l);
+    (void)sp_loop_turn(l, NULL, SP_NEVER); /* a tick at most when there are ticks, which it runs */
     sp_mutex_lock(&l->m);
 }
 

@@ -108,21 +108,29 @@ bool sp_waiter_ready(struct sp_loop *l, struct sp_waiter *w)
     return ready;
 }
 
-/* Tasks and retired memory, taken together: a task that was posted before its owner retired runs before the free. */
-static void loop_chores(struct sp_loop *l)
+/* Runs the oldest task; m is held before and after. */
+static struct sp_task *task_run(struct sp_loop *l)
 {
     struct sp_task *t = l->tasks;
-    struct sp_retired *r = l->limbo;
-    l->tasks = NULL;
-    l->tasks_end = &l->tasks;
-    l->limbo = NULL;
+    l->tasks = t->next;
+    if (!l->tasks)
+        l->tasks_end = &l->tasks;
     sp_mutex_unlock(&l->m);
-    while (t) {
-        struct sp_task *next = t->next;
-        __atomic_store_n(&t->queued, false, __ATOMIC_RELEASE);
-        t->fn(t);
-        t = next;
-    }
+    __atomic_store_n(&t->queued, false, __ATOMIC_RELEASE);
+    t->fn(t);
+    sp_mutex_lock(&l->m);
+    return t;
+}
+
+/* Tasks and retired memory of this moment: a task that was posted before its owner retired runs before the free. */
+static void loop_chores(struct sp_loop *l)
+{
+    struct sp_task *last = l->tasks ? SP_CONTAINER(l->tasks_end, struct sp_task, next) : NULL;
+    struct sp_retired *r = l->limbo;
+    l->limbo = NULL;
+    while (l->tasks && task_run(l) != last)
+        ;
+    sp_mutex_unlock(&l->m);
     while (r) {
         struct sp_retired *next = r->next;
         r->free(r);
@@ -139,17 +147,21 @@ int sp_loop_turn(struct sp_loop *l, struct sp_waiter *w, uint64_t deadline)
     if (l->tasks || l->limbo)
         loop_chores(l);
     uint64_t due = l->timers.root ? l->timers.root->key : SP_NEVER;
-    if ((w && w->ready) || l->tasks || l->limbo || l->stop)
+    bool done = w && w->ready;
+    bool ticking = l->helper == SP_LEADING && !sp_list_empty(&l->ticks);
+    if (done || l->tasks || l->limbo || l->stop)
         deadline = 0;
-    if (l->helper == SP_LEADING && !sp_list_empty(&l->ticks) && deadline == SP_NEVER)
-        deadline = sp_now() + SP_TICK_NS; /* may have come since the helper looked: nobody kicks before `asleep` */
+    if (ticking && deadline == SP_NEVER)
+        deadline = sp_now() + SP_TICK_NS;
     l->until = due < deadline ? due : deadline;
     uint64_t until = l->until;
     l->asleep = until != 0;
     sp_mutex_unlock(&l->m);
-    int rc = w && until == 0 && deadline == 0 && due != 0 ? 0 : sp_watchset_wait(l->set, until);
+    int rc = done ? 0 : sp_watchset_wait(l->set, until);
     if (due != SP_NEVER && sp_now() >= due)
         (void)sp_timers_fire(l, sp_now());
+    if (ticking)
+        sp_loop_run_ticks(l);
     sp_mutex_lock(&l->m);
     l->asleep = false;
     l->until = SP_NEVER;
@@ -282,12 +294,13 @@ void sp_loop_eager(struct sp_loop *l, int by) { loop_count(l, &l->eager, by); }
 
 int sp_watch_add(struct sp_loop *l, struct sp_watch *w, int events)
 {
+    w->loop = l; /* before the first event, which may come at once */
     int rc = sp_watchset_add(l->set, w, events);
     if (rc < 0)
-        return rc;
-    w->loop = l;
-    sp_loop_active(l, 1);
-    return 0;
+        w->loop = NULL;
+    else
+        sp_loop_active(l, 1);
+    return rc;
 }
 
 void sp_watch_mod(struct sp_watch *w, int events)
@@ -298,24 +311,56 @@ void sp_watch_mod(struct sp_watch *w, int events)
 
 struct sync {
     struct sp_task task;
-    struct sp_park done;
+    struct sp_loop *loop;
+    struct sp_waiter w;
 };
 
-static void sync_done(struct sp_task *t) { sp_park_post(&SP_CONTAINER(t, struct sync, task)->done); }
+static void sync_done(struct sp_task *t)
+{
+    struct sync *s = SP_CONTAINER(t, struct sync, task);
+    sp_watchset_apply(s->loop->set); /* it may have been asked for since the turn began */
+    sp_waiter_signal(s->loop, &s->w);
+}
 
-/* The back end cannot forget a descriptor by itself: the token holder does, whoever that is. */
+/* Answers those who wait for us in watch_sync; the token is ours. */
+static void syncs_serve(struct sp_loop *l)
+{
+    struct sp_task *todo = NULL, **p = &l->tasks;
+    sp_mutex_lock(&l->m);
+    while (*p) {
+        struct sp_task *t = *p;
+        if (t->fn != sync_done) {
+            p = &t->next;
+            continue;
+        }
+        *p = t->next;
+        t->next = todo;
+        todo = t;
+    }
+    l->tasks_end = p;
+    sp_mutex_unlock(&l->m);
+    while (todo) {
+        struct sp_task *t = todo;
+        todo = t->next;
+        t->fn(t);
+    }
+}
+
+/* The back end cannot forget a descriptor by itself: the token holder does, whoever that is. Two loops may wait for
+ * each other here, so who leads another one goes on answering. */
 static void watch_sync(struct sp_loop *l)
 {
     if (leading == l) {
         sp_watchset_apply(l->set);
         return;
     }
-    struct sync s = {.task.fn = sync_done};
-    sp_park_init(&s.done);
+    struct sync s = {.task.fn = sync_done, .loop = l};
+    sp_waiter_init(&s.w);
     sp_loop_post(l, &s.task);
-    sp_loop_glance(l);
-    sp_park_take(&s.done);
-    sp_park_fini(&s.done);
+    while (sp_loop_wait(l, &s.w, leading ? sp_now() + SP_MS : SP_NEVER, !leading, 0) < 0)
+        if (leading)
+            syncs_serve(leading);
+    sp_waiter_fini(&s.w);
 }
 
 void sp_watch_del(struct sp_watch *w)
