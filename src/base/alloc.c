@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/alloc.h"
 #include <errno.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,4 +58,11 @@ void *sp_memdup(const void *p, size_t n)
         memcpy(copy, p, n);
     copy[n] = 0;
     return copy;
+}
+
+void sp_alloc_trim(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
 }

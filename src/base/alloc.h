@@ -22,6 +22,8 @@ void *sp_calloc(size_t n, size_t size) SP_MUST_CHECK;
 /* As realloc(3): on NULL the old block is unchanged and still the caller's. */
 void *sp_realloc(void *p, size_t n) SP_MUST_CHECK;
 void sp_free(void *p);
+/* Gives free memory back to the system, where it would else be kept after a peak. May take milliseconds. */
+void sp_alloc_trim(void);
 /* Gives a copy of n bytes with a zero byte behind them. */
 void *sp_memdup(const void *p, size_t n) SP_MUST_CHECK;
 

@@ -10,12 +10,15 @@
 
 #define IDLE_NS (5000 * SP_MS)
 #define THREADS_MAX 2
+#define QUIET_NS (200 * SP_MS)
+#define TRIM_AFTER 64
 
 struct pool {
     pthread_mutex_t m;
     pthread_cond_t more;
     struct sp_list jobs;
     int threads, idle;
+    int done; /* jobs since memory was last given back */
 };
 
 static struct pool pools[SP_WORK_CLASSES];
@@ -33,23 +36,43 @@ static void pools_init(void)
         pthread_cond_init(&pools[c].more, &a);
         pthread_condattr_destroy(&a);
         sp_list_init(&pools[c].jobs);
-        pools[c].threads = pools[c].idle = 0;
+        pools[c].threads = pools[c].idle = pools[c].done = 0;
     }
+}
+
+/* Waits for a job until `until`; the lock is held. */
+static bool wait_job(struct pool *p, uint64_t until)
+{
+    struct timespec t = {(time_t)(until / 1000000000), (long)(until % 1000000000)};
+    int rc = 0;
+    while (sp_list_empty(&p->jobs) && rc != ETIMEDOUT)
+        rc = pthread_cond_timedwait(&p->more, &p->m, &t);
+    return !sp_list_empty(&p->jobs);
+}
+
+/* A burst of handshakes leaves tens of kilobytes each behind in malloc's pools: after it they go back to the system. */
+static void trim(struct pool *p)
+{
+    if (p->done < TRIM_AFTER)
+        return;
+    p->done = 0;
+    pthread_mutex_unlock(&p->m);
+    sp_alloc_trim();
+    pthread_mutex_lock(&p->m);
 }
 
 /* Waits for a job at most 5 s; the lock is held. */
 static struct sp_job *next_job(struct pool *p)
 {
-    struct timespec t;
-    uint64_t until = sp_now() + IDLE_NS;
-    t.tv_sec = (time_t)(until / 1000000000);
-    t.tv_nsec = (long)(until % 1000000000);
+    uint64_t now = sp_now();
     p->idle++;
-    int rc = 0;
-    while (sp_list_empty(&p->jobs) && rc != ETIMEDOUT)
-        rc = pthread_cond_timedwait(&p->more, &p->m, &t);
+    if (!wait_job(p, now + QUIET_NS)) {
+        trim(p);
+        (void)wait_job(p, now + IDLE_NS);
+    }
     p->idle--;
     struct sp_list *n = sp_list_pop(&p->jobs);
+    p->done += n != NULL;
     return n ? SP_CONTAINER(n, struct sp_job, link) : NULL;
 }
 
