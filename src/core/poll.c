@@ -10,6 +10,7 @@ struct poll_set {
     struct sp_waiter w;
     struct sp_sock **socks;
     struct sp_sock_waiter *waiters;
+    short *ready; /* of each, when last looked; revents are written only when there are some */
     bool lead; /* some socket has endpoints */
 };
 
@@ -32,7 +33,7 @@ static int poll_enter(struct poll_set *set, const struct nn_pollfd *fds, int n)
 }
 
 /* Adds the waiter to each socket; how many have events already. */
-static int poll_look(struct poll_set *set, struct nn_pollfd *fds, int n, bool add)
+static int poll_look(struct poll_set *set, const struct nn_pollfd *fds, int n, bool add)
 {
     int found = 0;
     for (int i = 0; i < n; i++) {
@@ -48,7 +49,7 @@ static int poll_look(struct poll_set *set, struct nn_pollfd *fds, int n, bool ad
         if (ready < 0)
             return -EBADF;
         found += ready != 0;
-        fds[i].revents = (short)ready;
+        set->ready[i] = (short)ready;
     }
     return found;
 }
@@ -63,7 +64,7 @@ static void poll_forget(struct poll_set *set, int n)
     }
 }
 
-static int poll_wait(struct poll_set *set, struct nn_pollfd *fds, int n, uint64_t deadline)
+static int poll_wait(struct poll_set *set, const struct nn_pollfd *fds, int n, uint64_t deadline)
 {
     for (;;) {
         sp_waiter_init(&set->w);
@@ -90,8 +91,11 @@ static int poll_run(struct poll_set *set, struct nn_pollfd *fds, int n, int time
     } else if (rc == 0) {
         rc = poll_wait(set, fds, n, sp_deadline(timeout_ms));
     }
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
+        if (rc > 0)
+            fds[i].revents = set->ready[i];
         sp_table_leave(fds[i].fd);
+    }
     return rc;
 }
 
@@ -115,8 +119,10 @@ int sp_poll(struct nn_pollfd *fds, int n, int timeout_ms)
     struct poll_set set = {.lead = false};
     set.socks = sp_calloc((size_t)n, sizeof *set.socks);
     set.waiters = sp_calloc((size_t)n, sizeof *set.waiters);
-    int rc = set.socks && set.waiters ? poll_run(&set, fds, n, timeout_ms) : -ENOMEM;
+    set.ready = sp_calloc((size_t)n, sizeof *set.ready);
+    int rc = set.socks && set.waiters && set.ready ? poll_run(&set, fds, n, timeout_ms) : -ENOMEM;
     sp_free(set.socks);
     sp_free(set.waiters);
+    sp_free(set.ready);
     return rc;
 }
