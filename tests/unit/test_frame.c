@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+#include "base.h"
+#include "transports/stream/frame.h"
+#include <errno.h>
+#include <string.h>
+
+static void the_greeting_is_the_header_of_the_RFC(void **state)
+{
+    (void)state;
+    uint8_t out[SP_FRAME_GREET_MAX];
+    assert_int_equal(sp_frame_sp.greet(out, 0x1234), 8);
+    assert_memory_equal(out, "\0SP\0\x12\x34\0\0", 8);
+    assert_int_equal(sp_frame_sp.greet_len, 8);
+}
+
+static void a_greeting_is_read_back(void **state)
+{
+    (void)state;
+    uint8_t out[SP_FRAME_GREET_MAX];
+    const int ids[] = {0, 16, 0x30, 0xffff};
+    for (size_t i = 0; i < 4; i++) {
+        sp_frame_sp.greet(out, ids[i]);
+        assert_int_equal(sp_frame_sp.greeted(out), ids[i]);
+    }
+}
+
+/* Each of its fixed bits. */
+static void a_greeting_with_a_wrong_bit_is_none(void **state)
+{
+    (void)state;
+    for (int bit = 0; bit < 64; bit++) {
+        uint8_t in[8] = {0, 'S', 'P', 0, 0, 48, 0, 0};
+        in[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        int id = sp_frame_sp.greeted(in);
+        if (bit / 8 == 4 || bit / 8 == 5)
+            assert_true(id >= 0 && id != 48);
+        else
+            assert_int_equal(id, -EPROTO);
+    }
+}
+
+static void a_head_is_eight_bytes_with_the_highest_first(void **state)
+{
+    (void)state;
+    uint8_t out[SP_FRAME_HEAD_MAX];
+    assert_int_equal(sp_frame_sp.head(out, 0x0102030405060708), 8);
+    assert_memory_equal(out, "\1\2\3\4\5\6\7\10", 8);
+}
+
+static void a_head_is_parsed_once_it_is_whole(void **state)
+{
+    (void)state;
+    const uint64_t lens[] = {0, 1, 255, 65536, INT64_MAX, UINT64_MAX};
+    for (size_t i = 0; i < 6; i++) {
+        uint8_t in[SP_FRAME_HEAD_MAX];
+        uint64_t len = 7;
+        sp_frame_sp.head(in, lens[i]);
+        for (size_t n = 0; n < 8; n++)
+            assert_int_equal(sp_frame_sp.parse(in, n, &len), 0);
+        assert_int_equal(sp_frame_sp.parse(in, 8, &len), 8);
+        assert_true(len == lens[i]);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(the_greeting_is_the_header_of_the_RFC),
+        TEST(a_greeting_is_read_back),
+        TEST(a_greeting_with_a_wrong_bit_is_none),
+        TEST(a_head_is_eight_bytes_with_the_highest_first),
+        TEST(a_head_is_parsed_once_it_is_whole),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
