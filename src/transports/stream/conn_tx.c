@@ -324,7 +324,7 @@ static ssize_t tx_write(struct sp_conn *c)
 
 static void tx_finish(struct sp_conn *c)
 {
-    if (c->state != CONN_DRAIN || c->fin_sent || c->dead)
+    if (c->state != CONN_DRAIN || c->fin_sent || c->dead || c->want_out) /* want_out: something is left */
         return;
     (void)sp_sock_unlock(c->pipe.sock);
     int rc = c->st->ops->finish(c->st);
