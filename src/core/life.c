@@ -28,7 +28,15 @@ static int n_sockets;
 
 void sp_life_lock(void) { pthread_mutex_lock(&life); }
 void sp_life_unlock(void) { pthread_mutex_unlock(&life); }
-void sp_life_socket_made(void) { n_sockets++; }
+bool sp_life_ended(void) { return terminated; }
+
+int sp_life_socket_made(void)
+{
+    if (terminated || !started)
+        return -ETERM;
+    n_sockets++;
+    return 0;
+}
 
 void sp_life_socket_gone(void)
 {
@@ -54,13 +62,11 @@ static void life_child(void)
         sp_child_hooks[i]();
 }
 
-/* Waits until all sockets are gone; they bound their lingering themselves, by timers that the loop runs. */
+/* Waits until all sockets are gone; they bound their lingering themselves, by timers that the loop runs. The lock is held. */
 static void wait_for_none(void)
 {
-    sp_life_lock();
     while (n_sockets > 0)
         pthread_cond_wait(&none_left, &life);
-    sp_life_unlock();
 }
 
 static void life_exit(void)
@@ -102,11 +108,12 @@ void sp_life_term(void)
     if (!was)
         return;
     sp_table_close_all();
-    wait_for_none();
     sp_life_lock();
-    if (started)
+    wait_for_none();
+    if (started && terminated) { /* not another nn_term before us, nor nn_init */
         sp_loops_stop();
-    started = false;
+        started = false;
+    }
     sp_life_unlock();
     sp_slab_flush();
 }

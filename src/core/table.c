@@ -94,26 +94,39 @@ static int slot_take(void)
     return -EMFILE;
 }
 
+/* The table's lock is held. */
+static void slot_give(int fd)
+{
+    slot_at(fd)->used = false;
+    lowest = fd < lowest ? fd : lowest;
+}
+
 int sp_table_open(int domain, int protocol)
 {
     sp_life_lock();
     int fd = slot_take();
+    int rc = fd < 0 ? fd : sp_life_socket_made();
+    if (fd >= 0 && rc < 0)
+        slot_give(fd);
     sp_life_unlock();
-    if (fd < 0)
-        return fd;
+    if (rc < 0)
+        return rc;
     struct slot *t = slot_at(fd);
     struct sp_sock *s;
-    int rc = sp_sock_new(&s, domain, protocol, fd);
+    rc = sp_sock_new(&s, domain, protocol, fd);
     sp_life_lock();
+    bool ended = sp_life_ended(); /* nn_term does not find what becomes live only now */
     if (rc < 0) {
-        t->used = false;
-        lowest = fd < lowest ? fd : lowest;
+        slot_give(fd);
     } else {
         t->sock = s;
-        sp_life_socket_made();
         atomic_fetch_or(&t->state, LIVE);
     }
     sp_life_unlock();
+    if (rc < 0)
+        sp_life_socket_gone();
+    else if (ended)
+        (void)(sp_table_close(fd) == 0), rc = -ETERM;
     return rc < 0 ? rc : fd;
 }
 
