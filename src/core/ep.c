@@ -240,7 +240,7 @@ static int ep_link(struct sp_ep *ep)
 {
     struct sp_sock *s = ep->sock;
     sp_sock_lock(s);
-    bool closed = s->closed;
+    bool closed = ep->stopped = s->closed;
     if (!closed) {
         sp_list_push(&s->eps, &ep->in_sock);
         s->n_eps++;

@@ -323,6 +323,13 @@ static void conn_link(struct sp_conn *c)
         conn_kill(c, SP_REASON_LIMIT, rc < 0 ? rc : -ECANCELED, "");
 }
 
+/* It was made, but not linked. */
+static void conn_undo(struct sp_conn *c)
+{
+    c->st->ops->close(c->st);
+    sp_free(c);
+}
+
 void sp_conn_start(struct sp_ep *ep, int fd, bool dialled, const char *address)
 {
     struct sp_sock *s = ep->sock;
@@ -333,6 +340,11 @@ void sp_conn_start(struct sp_ep *ep, int fd, bool dialled, const char *address)
     else
         sp_fd_close(fd);
     sp_sock_lock(s);
+    if (rc == 0 && !dialled && ep->stopped) {
+        (void)sp_sock_unlock(s);
+        conn_undo(c); /* nobody holds a listener that was stopped: it may be about to be freed */
+        return;
+    }
     if (rc == 0) {
         conn_link(c);
     } else {
