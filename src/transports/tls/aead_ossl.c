@@ -10,8 +10,8 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
 #include <string.h>
-#include <uv.h>
 
 #define OSSL_GET_TAG      0x10 /* EVP_CTRL_AEAD_GET_TAG */
 #define OSSL_SET_TAG      0x11 /* EVP_CTRL_AEAD_SET_TAG */
@@ -50,7 +50,7 @@ static const struct {
     {"ERR_set_mark", &ossl.set_mark},           {"ERR_pop_to_mark", &ossl.pop_to_mark},
 };
 
-static uv_once_t ossl_once = UV_ONCE_INIT;
+static pthread_once_t ossl_once = PTHREAD_ONCE_INIT;
 static int ossl_loaded; /* 0 or a negative errno */
 
 static int ossl_open_library(void)
@@ -82,7 +82,7 @@ static void ossl_load(void)
 
 int sp_aead_ossl_load(void)
 {
-    uv_once(&ossl_once, ossl_load);
+    pthread_once(&ossl_once, ossl_load);
     return ossl_loaded;
 }
 

@@ -9,11 +9,25 @@
  * alert of a wrong key. An identity is a candidate until the end, since the callback runs before
  * the binder is checked. */
 #include "transports/tls/handshake.h"
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/secret.h"
 #include <errno.h>
 #include <mbedtls/psa_util.h>
 #include <string.h>
+
+/* An alert under protection, padded by mbedTLS to 16 bytes; a Finished is longer. */
+#define HANDSHAKE_ALERT_BODY (16 + SP_AEAD_TAG)
+
+/* Notes a fatal alert in the clear: mbedTLS's own clients send one where its servers expect
+ * protection. Not authentic, so it only says why what has failed anyway did. */
+static void handshake_note_alert(struct sp_handshake *h, const unsigned char *buf, ssize_t n)
+{
+    if (n == 5)
+        h->alert_next = buf[0] == SP_TLS_ALERT && buf[4] == 2;
+    else if (n == 2 && h->alert_next)
+        h->alert_in = buf[1];
+}
 
 static int handshake_recv(void *arg, unsigned char *buf, size_t len)
 {
@@ -31,6 +45,7 @@ static int handshake_recv(void *arg, unsigned char *buf, size_t len)
     for (ssize_t i = 0; i < n && h->n_in + (size_t)i < sizeof h->first; i++)
         h->first[h->n_in + (size_t)i] = buf[i];
     h->n_in += (size_t)n;
+    handshake_note_alert(h, buf, n);
     return (int)n;
 }
 
@@ -48,9 +63,26 @@ static void handshake_mask_alert(struct sp_handshake *h, const unsigned char *bu
         ((unsigned char *)(uintptr_t)buf)[6] = SP_ALERT_HANDSHAKE_FAILURE;
 }
 
+/* Once its Finished is out a server speaks under the application key, but mbedTLS 3.6 would still
+ * send an alert under the handshake key, which no client can read. Such a record is taken out, and
+ * the alert sent by the record layer instead: see sp_handshake_late_alert. */
+static bool handshake_is_late_alert(const struct sp_handshake *h, const unsigned char *buf,
+                                    size_t len)
+{
+    struct sp_reader in = sp_reader(buf, len);
+    uint8_t type = sp_get_u8(&in);
+    uint16_t version = sp_get_u16(&in), body = sp_get_u16(&in);
+    bool whole = !h->part_out && type == SP_TLS_DATA && version == 0x0303 && body == in.left;
+    return whole && !h->args.dialled && h->n_secrets == 3 && body <= HANDSHAKE_ALERT_BODY;
+}
+
 static int handshake_send(void *arg, const unsigned char *buf, size_t len)
 {
     struct sp_handshake *h = arg;
+    if (handshake_is_late_alert(h, buf, len)) {
+        h->late_alert = true;
+        return (int)len;
+    }
     handshake_mask_alert(h, buf, len);
     struct iovec v = {(void *)(uintptr_t)buf, len};
     ssize_t n = h->args.next->ops->writev(h->args.next, &v, 1);
@@ -62,6 +94,7 @@ static int handshake_send(void *arg, const unsigned char *buf, size_t len)
         h->io_err = (int)n;
         return MBEDTLS_ERR_SSL_CONN_EOF;
     }
+    h->part_out = (size_t)n < len;
     return (int)n;
 }
 
@@ -251,7 +284,7 @@ struct sp_handshake *sp_handshake_new(const struct sp_handshake_args *args, int 
         return NULL;
     }
     h->args = *args;
-    h->alert_out = -1;
+    h->alert_out = h->alert_in = -1;
     h->want = args->dialled ? POLLOUT : POLLIN;
     mbedtls_ssl_config_init(&h->conf);
     mbedtls_ssl_init(&h->ssl);
@@ -301,10 +334,33 @@ int sp_handshake_step(struct sp_handshake *h)
         handshake_note(h, true);
         return 0;
     }
+    h->failed = rc;
     rc = sp_handshake_verdict(h, rc);
     if (h->args.peer->reason == SP_REASON_WRONG_KEY)
         handshake_note(h, false);
     return rc;
+}
+
+static int handshake_alert(const struct sp_handshake *h)
+{
+    uint32_t flags = mbedtls_ssl_get_verify_result(&h->ssl);
+    if (h->failed == MBEDTLS_ERR_SSL_NO_CLIENT_CERTIFICATE)
+        return SP_ALERT_CERTIFICATE_REQUIRED;
+    if (h->args.peer->reason != SP_REASON_CERTIFICATE)
+        return SP_ALERT_HANDSHAKE_FAILURE;
+    if (flags & MBEDTLS_X509_BADCERT_NOT_TRUSTED)
+        return SP_ALERT_UNKNOWN_CA;
+    return flags & MBEDTLS_X509_BADCERT_EXPIRED ? SP_ALERT_CERTIFICATE_EXPIRED
+                                                : SP_ALERT_BAD_CERTIFICATE;
+}
+
+int sp_handshake_late_alert(const struct sp_handshake *h, int *suite)
+{
+    const mbedtls_ssl_session *session = h->ssl.MBEDTLS_PRIVATE(session_negotiate);
+    if (!h->late_alert || !session)
+        return -1;
+    *suite = session->MBEDTLS_PRIVATE(ciphersuite);
+    return handshake_alert(h);
 }
 
 int sp_handshake_learn(struct sp_handshake *h)

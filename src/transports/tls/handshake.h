@@ -53,6 +53,11 @@ struct sp_handshake {
     int n_offers;        /* identities looked at */
     int n_secrets;       /* bit 0: client's exported, bit 1: server's */
     int alert_out;       /* fatal alert sent in the clear, before it was masked; -1: none */
+    int alert_in;        /* fatal alert received in the clear, -1: none */
+    bool alert_next;     /* the head of an alert in the clear came last */
+    int failed;          /* what mbedTLS returned at last */
+    bool part_out;       /* the layer below took a record in part */
+    bool late_alert;     /* an alert of ours waits for the record layer */
     size_t n_in;         /* bytes received */
     uint8_t first[5];    /* the first of them */
 };
@@ -62,6 +67,9 @@ struct sp_handshake *sp_handshake_new(const struct sp_handshake_args *args, int 
 /* 0: done, the secrets and the suite are there, and the peer is who it says; -EAGAIN: see want;
  * other negative errno: peer->reason says why, and the alert has been sent if it could. Slow. */
 int sp_handshake_step(struct sp_handshake *h) SP_MUST_CHECK;
+/* After a failure: the alert, or -1, that is to be sent as the first record under the server's
+ * application key of *suite. */
+int sp_handshake_late_alert(const struct sp_handshake *h, int *suite);
 /* After success: fills the peer's identity, certificate, version and suite. 0 or -ENOMEM. */
 int sp_handshake_learn(struct sp_handshake *h) SP_MUST_CHECK;
 /* Wipes and frees; h may be NULL. */

@@ -73,6 +73,18 @@ static int tls_authorize(struct sp_tls *t, const struct sp_tls_rules *r)
     return r->authorize(r->authorize_arg, &peer) == 1 ? 0 : tls_deny(t, "the application said no");
 }
 
+/* A server that fails after its Finished: the alert can only be read under the application key. */
+static void tls_late_alert(struct sp_tls *t, const struct sp_handshake *h)
+{
+    int suite = 0, alert = sp_handshake_late_alert(h, &suite);
+    if (alert < 0)
+        return;
+    t->base.peer->tls_suite = suite;
+    if (tls_install(t, h) == 0)
+        atomic_store(&t->ctl.alert, alert + 1);
+    t->base.peer->tls_suite = 0;
+}
+
 static int tls_hand_over(struct sp_tls *t, struct sp_handshake *h)
 {
     int rc = sp_handshake_learn(h);
@@ -111,6 +123,8 @@ static int tls_start(struct sp_stream *s)
         return rc;
     if (rc == 0)
         rc = tls_hand_over(t, st->hs);
+    else if (st->hs)
+        tls_late_alert(t, st->hs);
     if (rc == -ENOMEM)
         sp_peer_reason(s->peer, SP_REASON_LIMIT, "out of memory");
     if (rc == 0)

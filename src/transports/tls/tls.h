@@ -50,6 +50,7 @@ struct sp_tls_tx {
     size_t stage_len;    /* its bytes */
     size_t stage_off;    /* of them taken */
     int err;             /* negative errno that every later call gives */
+    int gone;            /* writes that found the connection closed */
     atomic_bool closing; /* close_notify is sealed: nothing may follow; for want too */
     atomic_bool staged;  /* for want: stage is there */
 };

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define TX_CONTROL_MAX 64 /* room for a KeyUpdate or an alert with its overhead */
+#define TX_GONE_MAX    8  /* writes to a closed connection that look like a full one */
 
 static ssize_t tx_seal(struct sp_tls *t, int type, const struct iovec *v, int n, uint8_t *out)
 {
@@ -99,6 +100,10 @@ static int tx_push(struct sp_tls *t)
     while (tx->stage) {
         struct iovec v = {tx->stage + tx->stage_off, tx->stage_len - tx->stage_off};
         ssize_t n = t->base.next->ops->writev(t->base.next, &v, 1);
+        /* A peer that has closed may have said why: the reader gets some chances to find that
+         * first. */
+        if ((n == -EPIPE || n == -ECONNRESET) && tx->gone++ < TX_GONE_MAX)
+            return -EAGAIN;
         if (n < 0 && n != -EAGAIN)
             return tx->err = (int)n;
         if (n < 0) {

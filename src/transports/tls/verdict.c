@@ -43,7 +43,7 @@ static int verdict_of_offer(struct sp_handshake *h)
     case SP_OFFER_BLOCKED:
         return verdict_say(h, SP_REASON_REFUSED, -EACCES, "too many wrong keys from this address");
     case SP_OFFER_UNKNOWN:
-        return verdict_say(h, SP_REASON_UNKNOWN_IDENTITY, -EACCES, "unknown identity");
+        return verdict_say(h, SP_REASON_UNKNOWN_IDENTITY, -EACCES, "no key for it here");
     case SP_OFFER_KNOWN:
         return verdict_say(h, SP_REASON_NO_SUITE, -EPROTO,
                            "no common cipher suite or key exchange");
@@ -60,7 +60,7 @@ static int verdict_accepting(struct sp_handshake *h, int rc)
     switch (h->alert_out) {
     case SP_ALERT_DECRYPT_ERROR:
         if (h->offer == SP_OFFER_KNOWN && (rc > 0 || rc == MBEDTLS_ERR_SSL_HANDSHAKE_FAILURE))
-            return verdict_say(h, SP_REASON_WRONG_KEY, -EACCES, "wrong key");
+            return verdict_say(h, SP_REASON_WRONG_KEY, -EACCES, "not the key of its identity");
         return verdict_malformed(h);
     case SP_ALERT_HANDSHAKE_FAILURE:
     case SP_ALERT_MISSING_EXTENSION:
@@ -101,8 +101,7 @@ static int verdict_certificate(struct sp_handshake *h)
     if (flags && flags != (uint32_t)-1)
         mbedtls_x509_crt_verify_info(text, sizeof text, "", flags);
     text[strcspn(text, "\n")] = 0;
-    sp_peer_reason(h->args.peer, SP_REASON_CERTIFICATE, "certificate refused%s%s",
-                   *text ? ": " : "", text);
+    sp_peer_reason(h->args.peer, SP_REASON_CERTIFICATE, "%s", text);
     return -EACCES;
 }
 
@@ -151,6 +150,8 @@ int sp_handshake_verdict(struct sp_handshake *h, int rc)
     case MBEDTLS_ERR_SSL_BAD_CERTIFICATE:
         return verdict_certificate(h);
     default:
+        if (h->alert_in >= 0)
+            return verdict_alert(h, h->alert_in);
         return h->args.dialled ? verdict_dialling(h, rc) : verdict_accepting(h, rc);
     }
 }
