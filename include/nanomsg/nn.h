@@ -171,7 +171,7 @@ NN_EXPORT const char *nn_strerror(int errnum);
 /* ---- The end ----------------------------------------------------------------------------------- */
 
 /* Closes every socket: calls on them, also those that wait now, fail with EBADF, and nn_socket fails
- * with ETERM from here on. What nn_send accepted goes on leaving for at most NN_LINGER. May be
+ * with ETERM from here on. Waits while what nn_send accepted leaves, at most NN_LINGER. May be
  * called again. */
 NN_EXPORT void nn_term(void);
 
@@ -188,7 +188,7 @@ NN_EXPORT void *nn_allocmsg(size_t size, int type);
  * the pointer stays the same. On failure msg stays the caller's: NULL with errno ENOMEM. */
 NN_EXPORT void *nn_reallocmsg(void *msg, size_t size);
 
-/* Takes a message of nn_allocmsg, or one received with NN_MSG. Returns 0. */
+/* Takes a message of nn_allocmsg, or one received with NN_MSG. Errors: EFAULT (no message). */
 NN_EXPORT int nn_freemsg(void *msg);
 
 struct nn_iovec {
@@ -269,7 +269,7 @@ NN_EXPORT int nn_socket(int domain, int protocol);
 NN_EXPORT int nn_close(int s);
 
 /* Sets an option; borrows the optvallen bytes at optval. Errors: EBADF, ENOPROTOOPT (unknown, or
- * can't be set), EINVAL (length or value), EFAULT, ENOMEM. */
+ * can't be set), EINVAL (length or value), EMSGSIZE or ENOSPC (topics), EFAULT, ENOMEM. */
 NN_EXPORT int nn_setsockopt(int s, int level, int option, const void *optval, size_t optvallen);
 
 /* Reads an option into optval, at most *optvallen bytes, and sets *optvallen to the option's size,
@@ -292,7 +292,7 @@ NN_EXPORT int nn_shutdown(int s, int how);
 /* Sends len bytes at buf as one message (borrowed), or with len NN_MSG takes the message whose
  * pointer is at buf; when it fails the message stays the caller's. Returns the message's bytes.
  * Errors: EBADF, EAGAIN (NN_DONTWAIT), ETIMEDOUT (NN_SNDTIMEO), EINTR (a signal handler ran), EFSM
- * (no request to answer), ENOTSUP (not for this protocol), EFAULT, EINVAL, ENOMEM. */
+ * (no request to answer), ENOTSUP (not for this protocol), EFAULT, EMSGSIZE, ENOMEM. */
 NN_EXPORT int nn_send(int s, const void *buf, size_t len, int flags);
 
 /* Receives one message into the len bytes at buf, or with len NN_MSG gives it: buf is the address of

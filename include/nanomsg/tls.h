@@ -75,7 +75,7 @@ struct nn_tls_peer {
 typedef int (*nn_tls_lookup_fn)(void *arg, const void *id, size_t idlen, void *key, size_t *keylen);
 
 /* Says whether a peer that has proven who it is may connect: 1 yes, anything else no. Called on a
- * thread of the library, with no lock held; nn_close of the same socket from here is EDEADLK. */
+ * thread of the library, with no lock held; it must not close the socket that it is asked for. */
 typedef int (*nn_tls_authorize_fn)(void *arg, const struct nn_tls_peer *peer);
 
 /* A new, empty configuration: TLS 1.3, psk_dhe_ke, AES-128-GCM before ChaCha20-Poly1305. Returns its
