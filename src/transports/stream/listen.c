@@ -11,6 +11,7 @@
 #include "impl.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -78,14 +79,20 @@ static struct sp_conn *listen_slowest(struct sp_stream_ep *se, uint64_t *when)
     return found;
 }
 
-/* Makes room among the half-open; false: accepting pauses until there is some. */
+static bool listen_pending(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    return poll(&p, 1, 0) == 1;
+}
+
+/* Makes room among the half-open, for a caller that is there; false: accepting pauses until there is some. */
 static bool listen_room(struct sp_stream_ep *se)
 {
     struct sp_sock *s = se->ep->sock;
     uint64_t when;
     sp_sock_lock(s);
     bool room = se->n_half < se->ep->max_handshakes;
-    if (!room) {
+    if (!room && listen_pending(se->fd)) {
         struct sp_conn *c = listen_slowest(se, &when);
         room = when <= sp_now();
         if (room) {
