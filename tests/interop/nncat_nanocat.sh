@@ -4,13 +4,26 @@
 command -v nanocat >/dev/null || { echo 'nanocat (nanomsg-utils) is missing' >&2; exit 77; }
 command -v nngcat >/dev/null || { echo 'nngcat (nng-utils) is missing' >&2; exit 77; }
 
-# free_port: nanocat can't choose one itself.
-free_port()
+# served OPTION...: $other, bound to a free port; sets $port. Neither can choose one itself, so another
+# process may be faster: then once more.
+served()
 {
-    serve port tcp --sub
-    kill "$pid"
-    wait "$pid" || true
-    port=${at##*:}
+    for attempt in 1 2 3 4 5; do
+        serve port tcp --sub
+        kill "$pid"
+        wait "$pid" || true
+        port=${at##*:}
+        $other "$@" --bind "tcp://127.0.0.1:$port" $format >"$other$1.out" 2>other.err &
+        pid=$!
+        pids="$pids $pid"
+        wait_for settled
+        kill -0 "$pid" 2>/dev/null && return
+    done
+    fail "$other found no port: $(cat other.err)"
+}
+settled()
+{
+    grep -q ":$(printf %04X "$port") 00000000:0000 0A" /proc/net/tcp || ! kill -0 "$pid" 2>/dev/null
 }
 
 for other in nanocat nngcat; do
@@ -28,16 +41,12 @@ for other in nanocat nngcat; do
     wait "$pid"
     same "$other publishes" "$(cat sub.out)" news
 
-    free_port
-    $other --rep --bind "tcp://127.0.0.1:$port" -D pong $format >other.out 2>other.err &
-    pids="$pids $!"
+    served --rep -D pong
     same "$other answers" "$(timeout 20 "$nncat" -q --req -l "$port" -D ping)" pong
-    wait_for grep -q ping other.out
+    wait_for grep -q ping "$other--rep.out"
 
-    free_port
-    $other --sub --bind "tcp://127.0.0.1:$port" $format >other.out 2>other.err &
-    pids="$pids $!"
+    served --sub
     timeout 20 "$nncat" -q --pub -l "$port" -D news -i 0.05 -n 300 &
     pids="$pids $!"
-    wait_for grep -q news other.out
+    wait_for grep -q news "$other--sub.out"
 done
