@@ -30,6 +30,7 @@ int sp_stream_check(struct sp_ep *ep)
     const struct sp_stream_row *row = sp_stream_row(ep);
     se->ep = ep;
     se->fd = se->reserve = -1;
+    se->claimed = true; /* there is nothing to stop yet */
     sp_list_init(&se->half_open);
     int rc = row->address(ep);
     return rc == 0 && row->configured ? row->configured(ep) : rc;
@@ -242,7 +243,8 @@ void sp_stream_dial(struct sp_ep *ep)
     sp_loop_eager(ep->loop, 1);
     se->timer.fn = dial_timer;
     int rc = 0;
-    if (se->named && !ep->stopped) {
+    bool direct = !se->named || ep->stopped;
+    if (!direct) {
         se->n_cand = 0;
         rc = lookup_start(se);
         se->claimed = rc < 0;
@@ -252,7 +254,7 @@ void sp_stream_dial(struct sp_ep *ep)
     (void)sp_sock_unlock(s);
     if (rc < 0)
         dial_fail(se, rc, SP_REASON_LIMIT, "no memory or thread to look up the name");
-    else if (!se->named || ep->stopped)
+    else if (direct)
         dial_next(se, -ECANCELED);
 }
 
