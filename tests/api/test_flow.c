@@ -6,7 +6,8 @@
 #include <pthread.h>
 #include <sys/wait.h>
 
-static char big[100000];
+static char big[100000];        /* received into */
+static const char out[100000]; /* sent, also by another thread */
 
 /* ---- a caller that computes ---- */
 
@@ -69,7 +70,7 @@ static int fill(int s)
 {
     int n = 0;
     while (lib_poll(s, NN_POLLOUT, LIB_QUIET_MS))
-        n += nn_send(s, big, sizeof big, NN_DONTWAIT) >= 0;
+        n += nn_send(s, out, sizeof out, NN_DONTWAIT) >= 0;
     return n;
 }
 
@@ -79,9 +80,9 @@ static void a_receiver_that_does_not_read_stops_the_sender(void **state)
     struct lib_two t = lib_two(NN_PULL, NN_PUSH);
     int n = fill(t.c);
     assert_in_range(n, 2, 500); /* our buffers and the kernel's on both sides: a few MiB */
-    lib_fails(nn_send(t.c, big, sizeof big, NN_DONTWAIT), EAGAIN);
+    lib_fails(nn_send(t.c, out, sizeof out, NN_DONTWAIT), EAGAIN);
     lib_set(t.c, NN_SNDTIMEO, 30);
-    lib_fails(nn_send(t.c, big, sizeof big, 0), ETIMEDOUT);
+    lib_fails(nn_send(t.c, out, sizeof out, 0), ETIMEDOUT);
     for (int i = 0; i < n; i++)
         assert_int_equal(lib_ok(nn_recv(t.s, big, sizeof big, 0)), sizeof big);
     lib_expect_nothing(t.s);
@@ -107,7 +108,7 @@ static void small_messages_are_stopped_too(void **state)
 static void *send_forever(void *arg)
 {
     intptr_t n = 0;
-    while (nn_send(*(int *)arg, big, 1000, 0) >= 0)
+    while (nn_send(*(int *)arg, out, 1000, 0) >= 0)
         n++;
     return (void *)n;
 }
@@ -185,7 +186,7 @@ static void large_and_small_keep_their_order(void **state)
     struct lib_two t = lib_two(NN_PULL, NN_PUSH);
     for (int i = 0; i < 50; i++) {
         lib_send(t.c, "before");
-        lib_ok(nn_send(t.c, big, 20000 + (size_t)i * 777, 0));
+        lib_ok(nn_send(t.c, out, 20000 + (size_t)i * 777, 0));
         lib_send(t.c, "after");
         lib_expect(t.s, "before");
         assert_int_equal(lib_ok(nn_recv(t.s, big, sizeof big, 0)), 20000 + i * 777);
