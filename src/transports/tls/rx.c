@@ -117,15 +117,16 @@ static ssize_t rx_records(struct sp_tls *t, uint8_t *buf, size_t have, struct sp
     return (ssize_t)off;
 }
 
-/* Keeps buf[0..len) for the next call. */
+/* Keeps buf[0..len) for the next call, with room for the whole of a record that has begun. */
 static int rx_keep(struct sp_tls_rx *rx, const uint8_t *buf, size_t len)
 {
-    if (len > rx->part_cap || !len) {
-        ssize_t whole = sp_record_size(buf, len);
-        size_t cap = whole > 0 && (size_t)whole > len ? (size_t)whole : len;
+    ssize_t whole = sp_record_size(buf, len);
+    size_t cap = whole > 0 && (size_t)whole > len ? (size_t)whole : len;
+    if (cap > rx->part_cap || !len) {
         sp_free(rx->part);
         rx->part = len ? sp_alloc(cap) : NULL;
         rx->part_cap = rx->part ? cap : 0;
+        rx->part_len = 0;
         if (len && !rx->part)
             return -ENOMEM;
     }
@@ -140,7 +141,7 @@ static bool rx_whole(const struct sp_tls_rx *rx, size_t *need)
 {
     ssize_t len = sp_record_size(rx->part, rx->part_len);
     *need = len > 0 ? (size_t)len : SP_RECORD_HEAD;
-    return len < 0 || (len > 0 && (size_t)len <= rx->part_len);
+    return rx->part_len && (len < 0 || (len > 0 && (size_t)len <= rx->part_len));
 }
 
 /* How much ciphertext to hold at most, so that all of it finds room when opened. */
@@ -164,25 +165,42 @@ static int rx_ended(struct sp_tls *t)
     return 0;
 }
 
-/* Reads once and opens what is whole. *full: the kernel may have more. */
+/* Opens what is whole of buf[0..have) and keeps the rest. */
+static int rx_take(struct sp_tls *t, uint8_t *buf, size_t have, struct sp_iov *out)
+{
+    ssize_t used = rx_records(t, buf, have, out);
+    return used < 0 ? (int)used : rx_keep(&t->rx, buf + used, have - (size_t)used);
+}
+
+/* Reads once and opens what is whole. The rest of a record that has begun goes straight behind its
+ * start, what follows into buf. *full: the kernel may have more. */
 static int rx_fill(struct sp_tls *t, uint8_t *buf, struct sp_iov *out, bool *full)
 {
     struct sp_tls_rx *rx = &t->rx;
-    size_t need, have = rx->part_len;
-    bool whole = rx_whole(rx, &need);
+    size_t need, old = rx->part_len;
+    bool whole = rx_whole(rx, &need), begun = old >= SP_RECORD_HEAD;
+    if (old && (whole || !begun))
+        memcpy(buf, rx->part, old);
     *full = whole;
-    if (have)
-        memcpy(buf, rx->part, have);
-    if (!whole) {
-        struct iovec v = {buf + have, rx_limit(out->left, need) - have};
-        ssize_t n = t->base.next->ops->readv(t->base.next, &v, 1);
-        if (n <= 0)
-            return n ? (int)n : rx_ended(t);
-        have += (size_t)n;
-        *full = (size_t)n == v.iov_len;
+    if (whole)
+        return rx_take(t, buf, old, out);
+    size_t limit = rx_limit(out->left, need), rest = need - old;
+    struct iovec v[2] = {{buf + old, limit - old}, {buf, 0}};
+    if (begun) {
+        v[0] = (struct iovec){rx->part + old, rest};
+        v[1].iov_len = limit - need;
     }
-    ssize_t used = rx_records(t, buf, have, out);
-    return used < 0 ? (int)used : rx_keep(rx, buf + used, have - (size_t)used);
+    ssize_t n = t->base.next->ops->readv(t->base.next, v, v[1].iov_len ? 2 : 1);
+    if (n <= 0)
+        return n ? (int)n : rx_ended(t);
+    *full = (size_t)n == v[0].iov_len + v[1].iov_len;
+    if (!begun)
+        return rx_take(t, buf, old + (size_t)n, out);
+    rx->part_len = (size_t)n < rest ? old + (size_t)n : 0;
+    if (rx->part_len)
+        return 0;
+    int rc = rx_record(t, rx->part, need, out);
+    return rc < 0 ? rc : rx_take(t, buf, (size_t)n - rest, out);
 }
 
 static void rx_take_plain(struct sp_tls_rx *rx, struct sp_iov *out)
