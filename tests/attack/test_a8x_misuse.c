@@ -386,6 +386,10 @@ static void A81_bad_addresses_of_connect(void **state)
 
 /* ---- A82 ---- */
 
+/* TSan ends children that start threads unless it is told not to. */
+__attribute__((visibility("default"))) const char *__tsan_default_options(void);
+const char *__tsan_default_options(void) { return "die_after_fork=0"; }
+
 /* What a child finds: none of its parent's sockets, and a library that works. 0 or what is wrong. */
 static int child_main(int parents, int port)
 {
