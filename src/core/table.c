@@ -10,6 +10,7 @@
 #include "sock.h"
 #include <errno.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <sys/resource.h>
 
 #define BLOCK 256
@@ -135,6 +136,10 @@ int sp_table_close(int fd)
     struct sp_sock *s = sp_table_enter(fd);
     if (!s)
         return -EBADF;
+    if (s == sp_sock_calling) {
+        sp_table_leave(fd);
+        return -EDEADLK;
+    }
     unsigned before = atomic_fetch_and(&slot_at(fd)->state, ~LIVE);
     if (before & LIVE)
         sp_sock_close(s);
@@ -151,7 +156,10 @@ void sp_table_close_all(void)
 
 void sp_table_child(void)
 {
-    for (int i = 0; i < SP_TABLE_MAX / BLOCK; i++)
-        atomic_store(&blocks[i], NULL);
+    for (int i = 0; i < SP_TABLE_MAX / BLOCK; i++) {
+        struct slot *b = atomic_load(&blocks[i]);
+        if (b)
+            memset(b, 0, BLOCK * sizeof *b);
+    }
     lowest = 0;
 }
