@@ -13,6 +13,7 @@
 #include "../base/secret.h"
 #include "loop.h"
 #include "msg.h"
+#include "sock.h"
 #include "table.h"
 #include "work.h"
 #include <errno.h>
@@ -101,6 +102,10 @@ int sp_life_start(void)
 
 void sp_life_term(void)
 {
+    if (sp_sock_calling) {
+        sp_log("nn_term inside a callback does nothing: it would wait for itself");
+        return;
+    }
     sp_life_lock();
     bool was = started;
     terminated = true;

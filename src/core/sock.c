@@ -11,6 +11,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+_Thread_local struct sp_sock *sp_sock_calling;
+
 static size_t opts_size(void)
 {
     size_t n = 0;

@@ -38,6 +38,7 @@ struct sp_sock {
     struct sp_list gathered;          /* pipes with messages that wait for company */
     struct sp_idmap ids;              /* attached pipes by id */
     int n_pipes;                      /* attached */
+    size_t left;                      /* bytes held by connections that are gone, for the application to take */
     struct sp_list waiters;           /* blocked calls, oldest first */
     int n_eps;                        /* endpoints: a waiter may lead when there are some */
     struct sp_evfd evfd_in, evfd_out; /* NN_RCVFD, NN_SNDFD */
@@ -68,6 +69,8 @@ void sp_sock_out(struct sp_sock *s, struct sp_out *o); /* queues o; the lock is 
 void sp_sock_hold(struct sp_sock *s);
 /* Drops a reference, the lock is held; the last one has the socket freed by the loop after the lock is released. */
 void sp_sock_drop(struct sp_sock *s);
+/* The socket whose callbacks this thread may be running, or NULL: it must not be closed from inside one (EDEADLK). */
+extern _Thread_local struct sp_sock *sp_sock_calling;
 /* nn_close, without the table: ends endpoints and half-open connections, detaches pipes, wakes waiters. No lock held. */
 void sp_sock_close(struct sp_sock *s);
 

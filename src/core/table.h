@@ -14,7 +14,8 @@ int sp_table_open(int domain, int protocol) SP_MUST_CHECK;
 /* Borrows socket `fd` until sp_table_leave; NULL: -EBADF. */
 struct sp_sock *sp_table_enter(int fd);
 void sp_table_leave(int fd);
-/* nn_close: new calls fail at once, running ones are told. 0, -EBADF. */
+/* nn_close: new calls fail at once, running ones are told. 0, -EBADF, or -EDEADLK inside a callback of that
+ * socket. */
 int sp_table_close(int fd) SP_MUST_CHECK;
 /* nn_term: closes all. */
 void sp_table_close_all(void);

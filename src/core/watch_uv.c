@@ -34,11 +34,12 @@ struct sp_watchset {
     struct sp_list refused; /* libuv would not: tried again */
     bool asleep;            /* the token holder is in poll(2), or about to be */
     bool stale;             /* libuv has to run before its descriptor tells all; the token holder's */
-    bool given;             /* an event was handed out; the token holder's */
+    bool given;             /* an event was handed out, or a kick came; the token holder's */
     bool closed;            /* the kick is */
 };
 
-static void kick_cb(uv_async_t *a) { (void)a; }
+/* Counts as an event: the kick may come before the wait, and be consumed when libuv runs to catch up. */
+static void kick_cb(uv_async_t *a) { SP_CONTAINER(a, struct sp_watchset, kick)->given = true; }
 
 int sp_watchset_new(struct sp_watchset **out, uv_loop_t *uv)
 {

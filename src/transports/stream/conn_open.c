@@ -118,7 +118,9 @@ void conn_step(struct sp_job *j)
     sp_sock_lock(s);
     bool dead = c->dead;
     (void)sp_sock_unlock(s);
+    sp_sock_calling = s;
     int rc = dead ? -ECANCELED : c->st->ops->start(c->st);
+    sp_sock_calling = NULL;
     j->first = true;
     if (rc == -EAGAIN) {
         conn_wait_for(c, c->st->ops->want(c->st));
