@@ -11,6 +11,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+#define LEFT_MAX 64
+
 void conn_eager(struct sp_conn *c, int by)
 {
     c->eager += by;
@@ -71,13 +73,42 @@ static int conn_close_run(struct sp_out *o)
     return sp_sock_unlock(s);
 }
 
+/* Whether what was received stays readable now that the peer is gone. Peers that come, fill their queue and leave, again
+ * and again, may hold LEFT_MAX times NN_RCVBUF of a socket; above that it is dropped and counted. */
+static bool conn_leave(struct sp_conn *c)
+{
+    struct sp_sock *s = conn_sock(c);
+    struct sp_msg m;
+    if (!c->rx || !c->pipe.attached || s->closed)
+        return false;
+    c->left = sizeof *c;
+    for (struct rx_seg *seg = c->rx; seg; seg = seg->next)
+        c->left += sizeof *seg->chunk + seg->chunk->cap;
+    if (s->left + c->left <= LEFT_MAX * (size_t)s->rcv_buf) {
+        s->left += c->left;
+        return true;
+    }
+    sp_sock_reason(s, c->pipe.ep, SP_REASON_LIMIT, 0, c->pipe.peer.address, "too much unread from peers that are gone");
+    while (conn_rx_recv(&c->pipe, &m) == 0) {
+        sp_sock_dropped_recv(s);
+        sp_msg_drop(&m);
+    }
+    return false;
+}
+
+static void conn_leave_end(struct sp_conn *c)
+{
+    c->rx_only = false;
+    conn_sock(c)->left -= c->left;
+}
+
 static int conn_drained_run(struct sp_out *o)
 {
     struct sp_conn *c = SP_CONTAINER(o, struct sp_conn, drained_out);
     struct sp_sock *s = conn_sock(c);
     sp_sock_lock(s);
     c->held--;
-    c->rx_only = false;
+    conn_leave_end(c);
     sp_pipe_detach(&c->pipe);
     conn_try_retire(c);
     return sp_sock_unlock(s);
@@ -90,7 +121,7 @@ void conn_settle(struct sp_conn *c)
     struct sp_sock *s = conn_sock(c);
     c->closing = true;
     conn_tx_unsent(c);
-    c->rx_only = c->rx && c->pipe.attached && !s->closed;
+    c->rx_only = conn_leave(c);
     if (c->rx_only)
         sp_pipe_hangup(&c->pipe);
     else
@@ -144,7 +175,7 @@ static int conn_kill_run(struct sp_out *o)
     conn_rx_free(c);
     conn_kill(c, c->kill_reason, -EPROTO, c->kill_detail);
     if (c->rx_only) {
-        c->rx_only = false;
+        conn_leave_end(c);
         sp_pipe_detach(&c->pipe);
     }
     conn_try_retire(c);
@@ -175,7 +206,7 @@ static void conn_pipe_finish(struct sp_pipe *p, int linger_ms)
     bool open = c->state == CONN_OPEN && !c->dead;
     conn_rx_free(c);
     if (c->rx_only) {
-        c->rx_only = false;
+        conn_leave_end(c);
         conn_try_retire(c);
         return;
     }

@@ -83,6 +83,7 @@ struct sp_conn {
     bool dead;                       /* no more reading or writing begins */
     bool closing;                    /* close_out is under way or done */
     bool rx_only;                    /* dead, but the application has messages to take */
+    size_t left;                     /* rx_only: what it holds */
     bool spoke;                      /* a half-open peer sent a whole first record or greeting */
     bool want_out;                   /* the kernel's buffer is full: POLLOUT is watched */
     bool paused;                     /* the receive buffer is full: POLLIN is not watched */
