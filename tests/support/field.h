@@ -13,6 +13,8 @@ struct rp_field {
     bool dials;       /* the victim dials attackers; else it listens */
     int victim;       /* a socket of the library */
     int honest;       /* another, its peer */
+    int (*bind)(int s);           /* rp_bind, or another transport's */
+    int (*dial)(int s, int port); /* rp_dial, likewise */
     int port;         /* where attackers go, or where the victim dials */
     int listener;     /* of the attackers, or -1 */
     unsigned serial;  /* of the last honest message */
