@@ -154,6 +154,7 @@ static int loop_uv(struct sp_loop *l)
         rc = sp_watchset_new(&l->set, &l->uv);
     }
     if (rc < 0) {
+        sp_fd_forget(uv_backend_fd(&l->uv));
         if (l->alive.loop)
             uv_close((uv_handle_t *)&l->alive, NULL);
         uv_run(&l->uv, UV_RUN_NOWAIT);

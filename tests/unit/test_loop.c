@@ -260,8 +260,8 @@ static struct {
 
 static void task_fn(struct sp_task *t)
 {
-    int n = atomic_fetch_add(&work.n, 1);
-    atomic_store(&work.order[n % 8], (int)(t - work.task));
+    atomic_store(&work.order[atomic_load(&work.n) % 8], (int)(t - work.task));
+    atomic_fetch_add(&work.n, 1);
     if (work.again) {
         work.again = false;
         sp_loop_post(loop, t);
@@ -271,7 +271,8 @@ static void task_fn(struct sp_task *t)
 static void retired_fn(struct sp_retired *r)
 {
     (void)r;
-    atomic_store(&work.order[atomic_fetch_add(&work.n, 1) % 8], 9);
+    atomic_store(&work.order[atomic_load(&work.n) % 8], 9);
+    atomic_fetch_add(&work.n, 1);
 }
 
 static int work_setup(void **state)
@@ -283,7 +284,7 @@ static int work_setup(void **state)
     return loop_setup(state);
 }
 
-/* While this thread holds the loop's mutex nobody can take what is posted: so it posts from a task. */
+/* Nobody takes what is posted while a task runs. */
 static void post_all(struct sp_task *t)
 {
     (void)t;
