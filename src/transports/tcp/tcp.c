@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* tcp://: the stream is the connected socket itself. */
+#include "../../base/fds.h"
 #include "../stream/conn.h"
 #include <errno.h>
 #include <nanomsg/tcp.h>
@@ -8,7 +9,10 @@ static int tcp_stack(struct sp_ep *ep, int fd, bool dialled, struct sp_peer *pee
 {
     (void)ep, (void)dialled;
     *out = sp_fdstream_new(fd, peer);
-    return *out ? 0 : -ENOMEM;
+    if (*out)
+        return 0;
+    sp_fd_close(fd);
+    return -ENOMEM;
 }
 
 static const struct sp_stream_row row = {
