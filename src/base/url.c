@@ -74,10 +74,11 @@ static bool url_alnum(char c)
 
 bool sp_hostname_ok(const char *name)
 {
+    const char *first = name;
     char before = '.';
     for (; *name; before = *name++) {
         if (*name == '.' ? !url_alnum(before) : *name == '-' ? before == '.' : !url_alnum(*name))
             return false;
     }
-    return url_alnum(before);
+    return url_alnum(before) || (before == '.' && name != first);
 }

@@ -32,7 +32,7 @@ struct sp_hostport {
 int sp_hostport_parse(struct sp_hostport *h, const char *text, bool port0) SP_MUST_CHECK;
 
 /* Whether a resolver may be asked for `name`: labels of letters, digits, '_' and inner '-', none
- * empty. */
+ * empty; a dot may end it, as in a name that is complete. */
 bool sp_hostname_ok(const char *name) SP_MUST_CHECK;
 
 #endif

@@ -261,6 +261,7 @@ int sp_sock_add_ep(struct sp_sock *s, const char *address, bool dial)
     if (rc < 0) {
         sp_sock_lock(s);
         s->stats[SP_ST_BIND_ERRORS] += !dial;
+        s->next_ep -= ep->id && ep->id == s->next_ep - 1; /* ids without gaps, as in nanomsg */
         sp_sock_unlock(s);
         sp_opts_free(ep->opts);
         sp_free(ep);

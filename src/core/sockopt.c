@@ -62,7 +62,10 @@ static int get_name(void *ctx, void *obj, void *v, size_t *len)
 {
     (void)obj;
     char *name = ((struct sp_sock *)ctx)->name;
-    return sp_opt_out(v, len, name, strlen(name) + 1);
+    size_t n = strlen(name);
+    int rc = sp_opt_out(v, len, name, n + 1);
+    *len = n; /* as nanomsg: the NUL is there when there is room, and does not count */
+    return rc;
 }
 
 static int get_endpoint(void *ctx, void *obj, void *v, size_t *len)

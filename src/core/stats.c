@@ -47,6 +47,8 @@ static uint64_t live_sum(struct sp_sock *s, enum sp_stat at)
 static uint64_t best_priority(struct sp_sock *s)
 {
     int best = 17;
+    if (!(s->proto->caps & SP_CAN_SEND))
+        return 0;
     SP_LIST_EACH(it, &s->pipes) {
         int prio = SP_CONTAINER(it, struct sp_pipe, in_sock)->snd_prio;
         best = prio < best ? prio : best;

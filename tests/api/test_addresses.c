@@ -193,6 +193,9 @@ static void bad_hosts(void **state)
         {"tcp://localhost:5555", ENODEV, 0},
         {"tcp://no-such-interface0:5555", ENODEV, 0},
         {"tcp://127.0.0.1.1:5555", ENODEV, 0},
+        {"tcp://[::1:5555", ENODEV, EINVAL},
+        {"tcp://lo;127.0.0.1:5555", ENODEV, 0},
+        {"tcp://:5555", ENODEV, EINVAL},
         {"tcp://*:5555", 0, EINVAL},
         {"tcp://a b:5555", 0, EINVAL},
         {"tcp://nosuchif0;127.0.0.1:5555", 0, ENODEV},
@@ -254,6 +257,8 @@ static void endpoint_ids_start_at_one(void **state)
     (void)state;
     int s = lib_socket(NN_PUB), t = lib_socket(NN_SUB);
     assert_int_equal(nn_bind(s, "tcp://127.0.0.1:0"), 1);
+    lib_fails(nn_bind(s, "tcp://127.0.0.1"), EINVAL); /* uses up none */
+    lib_fails(nn_bind(s, "tcp://192.0.2.77:0"), EADDRNOTAVAIL);
     assert_int_equal(nn_bind(s, "tcp://127.0.0.1:0"), 2);
     assert_int_equal(nn_bind(t, "tcp://127.0.0.1:0"), 1);
     nn_close(s);

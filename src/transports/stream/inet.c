@@ -100,11 +100,11 @@ int sp_inet_address(struct sp_ep *ep)
 {
     struct sp_stream_ep *se = sp_stream_ep(ep);
     int rc = sp_hostport_parse(&se->hp, ep->url.rest, ep->port0 && !ep->dialler);
-    if (rc < 0)
-        return rc;
     const struct sp_hostport *h = &se->hp;
+    if (rc < 0)
+        return !ep->dialler && h->port ? -ENODEV : rc; /* the port is good, so it is the interface */
     if (!ep->dialler) {
-        rc = *h->local ? -EINVAL : addr_local(ep, &se->local, h->host, h->v6);
+        rc = *h->local ? -ENODEV : addr_local(ep, &se->local, h->host, h->v6);
         addr_port(&se->local, h->port);
         return rc;
     }
