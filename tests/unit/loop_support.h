@@ -68,7 +68,12 @@ struct ear {
     struct sp_waiter *waiter;  /* to be signalled, or NULL */
     atomic_int n_events, n_bytes;
     _Atomic pthread_t thread;  /* that the last event came on */
+    struct sp_loop *loop;
+    struct sp_retired retired;
+    atomic_bool gone;          /* nobody holds it any more */
 };
+
+static inline void ear_retired(struct sp_retired *r) { atomic_store(&SP_CONTAINER(r, struct ear, retired)->gone, true); }
 
 static inline void ear_event(struct sp_watch *w, int events)
 {
@@ -94,14 +99,25 @@ static inline void ear_open(struct ear *e, struct sp_loop *l, struct sp_waiter *
     e->waiter = waiter;
     e->w.fd = fd[0];
     e->w.fn = ear_event;
+    e->loop = l;
+    e->retired.free = ear_retired;
     assert_int_equal(sp_watch_add(l, &e->w, POLLIN), 0);
 }
 
-static inline void ear_close(struct ear *e)
+/* On any thread, the leader's too; an event may still come once. */
+static inline void ear_end(struct ear *e)
 {
     sp_watch_del(&e->w);
     close(e->w.fd);
     close(e->far);
+    sp_loop_retire(e->loop, &e->retired);
+}
+
+/* On a thread that does not lead: its memory is free then. */
+static inline void ear_close(struct ear *e)
+{
+    ear_end(e);
+    UNTIL(atomic_load(&e->gone));
 }
 
 static inline void ear_tell(struct ear *e) { assert_int_equal(write(e->far, "x", 1), 1); }

@@ -127,7 +127,7 @@ struct closer {
 static bool close_in_tick(struct sp_tick *t)
 {
     struct closer *c = SP_CONTAINER(t, struct closer, tick);
-    ear_close(c->ear);
+    ear_end(c->ear);
     atomic_store(&c->over, true);
     return false;
 }
@@ -149,7 +149,7 @@ static void a_tick_may_delete_a_watch(void **state)
         if (i == 2) /* a leader that leaves just now */
             sleeper_start(&s, sp_now() + 300000, true);
         sp_loop_tick(loop, &c.tick);
-        UNTIL(atomic_load(&c.over));
+        UNTIL(atomic_load(&c.over) && atomic_load(&e.gone));
         if (i == 1)
             sp_waiter_signal(loop, &s.w);
         if (i > 0)
@@ -218,7 +218,7 @@ static void close_in_task(struct sp_task *t)
     atomic_fetch_add(c->met, 1);
     while (atomic_load(c->met) < 2)
         sched_yield();
-    ear_close(c->ear);
+    ear_end(c->ear);
     atomic_store(&c->over, true);
 }
 
@@ -243,7 +243,7 @@ static void two_loops_may_delete_watches_of_each_other(void **state)
         sp_loop_post(l[0], &c[1].task);
         sp_loop_post(l[1], &c[0].task);
         for (int i = 0; i < 2; i++)
-            UNTIL(atomic_load(&c[i].over));
+            UNTIL(atomic_load(&c[i].over) && atomic_load(&e[i].gone));
     }
     sp_loops_stop();
 }
