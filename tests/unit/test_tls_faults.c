@@ -15,8 +15,8 @@
 #define STRIDE 1
 #endif
 
-/* mbedTLS 3.6 forgets one cipher context when it runs out of memory while it keys a handshake (it frees the transform
- * without its parts). Nothing of ours is excused here. */
+/* mbedTLS 3.6 forgets one cipher context when it runs out of memory while it keys a handshake (it
+ * frees the transform without its parts). Nothing of ours is excused here. */
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
