@@ -133,3 +133,20 @@ void rp_tls_field_close(struct rp_tls_field *t)
     assert_int_equal(nn_tls_destroy(t->config), 0);
     assert_int_equal(nn_tls_destroy(t->other), 0);
 }
+
+int rp_tls_drain(struct rp_tls_field *t, int ms)
+{
+    char got[64];
+    int n = 0;
+    int64_t until = rp_now() + ms;
+    bool left = true;
+    rp_set(t->f.victim, NN_SOL_SOCKET, NN_RCVTIMEO, 10);
+    while (left) {
+        left = nn_get_statistic(t->f.victim, NN_STAT_CURRENT_CONNECTIONS) > 1;
+        while (nn_recv(t->f.victim, got, sizeof got, 0) >= 0)
+            n++;
+        if (rp_now() > until)
+            return -1;
+    }
+    return n;
+}

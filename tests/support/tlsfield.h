@@ -31,5 +31,8 @@ int rp_tls_socket(int protocol, const char *id);
 void rp_tls_field_sockets(struct rp_tls_field *t, int protocol, bool dials);
 void rp_tls_field_open(struct rp_tls_field *t, int protocol, bool dials);
 void rp_tls_field_close(struct rp_tls_field *t);
+/* For a SUB: receives what comes until the victim has only its honest peer. Gives how many messages, or -1 when that
+ * takes more than ms. */
+int rp_tls_drain(struct rp_tls_field *t, int ms);
 
 #endif
