@@ -331,10 +331,13 @@ static int take(struct sp_sock *s, struct sp_msg *m, void *arg)
     int len = (int)m->body_len;
     if (m->body_len > INT_MAX)
         return -EMSGSIZE;
-    int rc = r->h ? sp_cmsg_build(r->h, m) : 0;
-    if (rc == 0 && r->len == NN_MSG)
-        rc = give(r, m);
-    else if (rc == 0 && m->chunk && m->body_len > SMALL)
+    bool msg = r->len == NN_MSG;
+    int rc = msg ? give(r, m) : 0;
+    if (rc == 0 && r->h && (rc = sp_cmsg_build(r->h, m)) < 0 && msg)
+        sp_chunk_drop(sp_chunk_of(r->given));
+    if (msg)
+        return rc < 0 ? rc : len;
+    if (rc == 0 && m->chunk && m->body_len > SMALL)
         sp_msg_move(&r->m, m);
     else if (rc == 0)
         scatter(r, m);

@@ -75,6 +75,12 @@ int sp_sock_send(struct sp_sock *s, struct sp_msg *m, int flags)
     }
     sp_sock_notify(s);
     int err = sp_sock_unlock(s);
+    if (rc == 0 && err < 0) { /* it was not sent after all, and is the caller's again */
+        sp_sock_lock(s);
+        s->stats[SP_ST_SENT]--;
+        s->stats[SP_ST_BYTES_SENT] -= len;
+        (void)sp_sock_unlock(s);
+    }
     return rc == 0 ? err : rc;
 }
 
@@ -90,9 +96,13 @@ int sp_sock_recv(struct sp_sock *s, int flags, int (*take)(struct sp_sock *s, st
     while (rc == 0 && (rc = s->proto->recv(s, &m)) == -EAGAIN)
         rc = sock_again(s, SP_CAN_RECV, flags, s->rcv_timeo, &deadline);
     if (rc == 0) {
-        s->stats[SP_ST_RECEIVED]++;
-        s->stats[SP_ST_BYTES_RECEIVED] += m.body_len;
+        size_t len = m.body_len;
         rc = take(s, &m, arg);
+        if (rc < 0)
+            sp_sock_dropped_recv(s);
+        else
+            s->stats[SP_ST_BYTES_RECEIVED] += len;
+        s->stats[SP_ST_RECEIVED] += rc >= 0;
     }
     sp_sock_notify(s);
     (void)sp_sock_unlock(s);

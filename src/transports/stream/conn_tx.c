@@ -273,12 +273,9 @@ static int tx_now(struct sp_conn *c)
     if (m->body_len)
         v[n++] = (struct iovec){m->body, m->body_len};
     ssize_t wrote = c->st->ops->writev(c->st, v, n);
-    struct tx_seg *t = NULL;
-    if (wrote >= 0 && (size_t)wrote == total)
-        sp_msg_drop(m);
-    else
-        t = seg_msg(c, m);
-    bool lost = m->body || m->hdr_len;
+    bool whole = wrote >= 0 && (size_t)wrote == total;
+    struct tx_seg *t = whole ? NULL : seg_msg(c, m);
+    bool lost = !whole && !t, fan_out = c->pipe.sock->proto->fan_out;
     sp_msg_drop(m);
     sp_sock_lock(c->pipe.sock);
     c->in_place = false;
@@ -294,7 +291,9 @@ static int tx_now(struct sp_conn *c)
         tx_broken(c, wrote);
     else if (t)
         tx_blocked(c);
-    return lost ? -ENOMEM : 0;
+    if (lost && fan_out)
+        sp_sock_dropped_send(c->pipe.sock, &c->pipe); /* others may have it */
+    return lost && !fan_out ? -ENOMEM : 0;
 }
 
 /* One write of what lies in drain, or a push of what the stream staged; the lock is held before and after. */
