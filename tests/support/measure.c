@@ -31,6 +31,9 @@ size_t rp_heap(void) { return __sanitizer_get_current_allocated_bytes(); }
 bool rp_sanitized(void) { return true; }
 #else
 #define SLACK 1
+/* mallinfo2 knows the first arena only, so there must be no other. */
+__attribute__((constructor)) static void one_arena(void) { (void)mallopt(M_ARENA_MAX, 1); }
+
 size_t rp_heap(void)
 {
     struct mallinfo2 m = mallinfo2();
