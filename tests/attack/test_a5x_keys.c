@@ -39,8 +39,8 @@ static void A50_without_keys_nothing_is_bound_or_dialled(void **state)
 {
     (void)state;
     struct rp_tls_field t;
-    int port, listener = rp_listen(&port), empty = nn_tls_create();
     rp_tls_field_open(&t, NN_REP, false);
+    int port, listener = rp_listen(&port), empty = nn_tls_create();
     int s = rp_socket(NN_REQ);
     refused(s, "tls+psk", port);
     refused(s, "tls+tcp", port);
