@@ -30,8 +30,7 @@ int sp_stream_check(struct sp_ep *ep)
     const struct sp_stream_row *row = sp_stream_row(ep);
     se->ep = ep;
     se->fd = se->reserve = -1;
-    se->claimed = true; /* an attempt that has not come as far as to wait is not stop's to answer for */
-    se->claimed = true; /* there is nothing to stop yet */
+    se->claimed = true; /* until an attempt waits, there is nothing that stop has to answer for */
     sp_list_init(&se->half_open);
     int rc = row->address(ep);
     return rc == 0 && row->configured ? row->configured(ep) : rc;
