@@ -14,6 +14,7 @@ start()
     shift
     rm -f "$name.in"
     mkfifo "$name.in"
+    rm -f "$name.out" "$name.err" # what an earlier one said must not be taken for its words
     "$@" <"$name.in" >"$name.out" 2>"$name.err" &
     pid=$!
     pids="$pids $pid"

@@ -9,94 +9,11 @@
  * alert of a wrong key. An identity is a candidate until the end, since the callback runs before
  * the binder is checked. */
 #include "transports/tls/handshake.h"
-#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/secret.h"
 #include <errno.h>
 #include <mbedtls/psa_util.h>
 #include <string.h>
-
-/* An alert under protection, padded by mbedTLS to 16 bytes; a Finished is longer. */
-#define HANDSHAKE_ALERT_BODY (16 + SP_AEAD_TAG)
-
-/* Notes a fatal alert in the clear: mbedTLS's own clients send one where its servers expect
- * protection. Not authentic, so it only says why what has failed anyway did. */
-static void handshake_note_alert(struct sp_handshake *h, const unsigned char *buf, ssize_t n)
-{
-    if (n == 5)
-        h->alert_next = buf[0] == SP_TLS_ALERT && buf[4] == 2;
-    else if (n == 2 && h->alert_next)
-        h->alert_in = buf[1];
-}
-
-static int handshake_recv(void *arg, unsigned char *buf, size_t len)
-{
-    struct sp_handshake *h = arg;
-    struct iovec v = {buf, len};
-    ssize_t n = h->args.next->ops->readv(h->args.next, &v, 1);
-    if (n == -EAGAIN) {
-        h->want = POLLIN;
-        return MBEDTLS_ERR_SSL_WANT_READ;
-    }
-    if (n < 0) {
-        h->io_err = (int)n;
-        return MBEDTLS_ERR_SSL_CONN_EOF;
-    }
-    for (ssize_t i = 0; i < n && h->n_in + (size_t)i < sizeof h->first; i++)
-        h->first[h->n_in + (size_t)i] = buf[i];
-    h->n_in += (size_t)n;
-    handshake_note_alert(h, buf, n);
-    return (int)n;
-}
-
-/* A server must not tell an unknown identity from a wrong key, nor from a missing one: their alerts
- * in the clear all become handshake_failure. The buffer is mbedTLS's own and stays so for later
- * parts. */
-static void handshake_mask_alert(struct sp_handshake *h, const unsigned char *buf, size_t len)
-{
-    if (len != 7 || buf[0] != SP_TLS_ALERT || h->alert_out >= 0)
-        return;
-    h->alert_out = buf[6];
-    bool tells = buf[6] == SP_ALERT_DECRYPT_ERROR || buf[6] == SP_ALERT_MISSING_EXTENSION ||
-                 buf[6] == SP_ALERT_UNKNOWN_PSK;
-    if (tells && !h->args.dialled)
-        ((unsigned char *)(uintptr_t)buf)[6] = SP_ALERT_HANDSHAKE_FAILURE;
-}
-
-/* Once its Finished is out a server speaks under the application key, but mbedTLS 3.6 would still
- * send an alert under the handshake key, which no client can read. Such a record is taken out, and
- * the alert sent by the record layer instead: see sp_handshake_late_alert. */
-static bool handshake_is_late_alert(const struct sp_handshake *h, const unsigned char *buf,
-                                    size_t len)
-{
-    struct sp_reader in = sp_reader(buf, len);
-    uint8_t type = sp_get_u8(&in);
-    uint16_t version = sp_get_u16(&in), body = sp_get_u16(&in);
-    bool whole = !h->part_out && type == SP_TLS_DATA && version == 0x0303 && body == in.left;
-    return whole && !h->args.dialled && h->n_secrets == 3 && body <= HANDSHAKE_ALERT_BODY;
-}
-
-static int handshake_send(void *arg, const unsigned char *buf, size_t len)
-{
-    struct sp_handshake *h = arg;
-    if (handshake_is_late_alert(h, buf, len)) {
-        h->late_alert = true;
-        return (int)len;
-    }
-    handshake_mask_alert(h, buf, len);
-    struct iovec v = {(void *)(uintptr_t)buf, len};
-    ssize_t n = h->args.next->ops->writev(h->args.next, &v, 1);
-    if (n == -EAGAIN) {
-        h->want = POLLOUT;
-        return MBEDTLS_ERR_SSL_WANT_WRITE;
-    }
-    if (n < 0) {
-        h->io_err = (int)n;
-        return MBEDTLS_ERR_SSL_CONN_EOF;
-    }
-    h->part_out = (size_t)n < len;
-    return (int)n;
-}
 
 static void handshake_export(void *arg, mbedtls_ssl_key_export_type type,
                              const unsigned char *secret, size_t len,
@@ -114,64 +31,6 @@ static void handshake_export(void *arg, mbedtls_ssl_key_export_type type,
         memcpy(h->secret->server, secret, len);
         h->n_secrets |= 2;
     }
-}
-
-/* The application's word on an identity that the set lacks. No lock is held. */
-static int handshake_ask(struct sp_handshake *h, const unsigned char *id, size_t id_len)
-{
-    struct sp_tls_found *f = &h->secret->found;
-    size_t key_len = sizeof f->key;
-    if (!h->rules.lookup || h->rules.lookup(h->rules.lookup_arg, id, id_len, f->key, &key_len) != 0)
-        return -ENOENT;
-    if (sp_keys_check(id_len, f->key, key_len, NN_TLS_ACCEPT) < 0)
-        return -ENOENT;
-    f->serial = 0;
-    f->key_len = key_len;
-    f->id_len = id_len;
-    memcpy(f->id, id, id_len);
-    return 0;
-}
-
-static bool handshake_blocked(struct sp_handshake *h, const unsigned char *id, size_t id_len)
-{
-    uint64_t who = sp_guard_who(h->args.peer->address, id, id_len), now = sp_now();
-    sp_mutex_lock(&h->args.cfg->lock);
-    bool blocked = sp_guard_blocks(&h->args.cfg->guard, who, now);
-    sp_mutex_unlock(&h->args.cfg->lock);
-    return blocked;
-}
-
-static enum sp_offer handshake_judge(struct sp_handshake *h, const unsigned char *id, size_t id_len)
-{
-    if (id_len < 1 || id_len > NN_TLS_ID_MAX || h->n_offers++ >= SP_HANDSHAKE_OFFERS)
-        return SP_OFFER_UNKNOWN;
-    int rc = sp_tls_cfg_accept(h->args.cfg, id, id_len, &h->secret->found);
-    if (rc == -ENOENT)
-        rc = handshake_ask(h, id, id_len);
-    if (rc == -EACCES)
-        return SP_OFFER_REFLECTED;
-    if (rc < 0)
-        return SP_OFFER_UNKNOWN;
-    return handshake_blocked(h, id, id_len) ? SP_OFFER_BLOCKED : SP_OFFER_KNOWN;
-}
-
-static int handshake_psk(void *arg, mbedtls_ssl_context *ssl, const unsigned char *id,
-                         size_t id_len)
-{
-    struct sp_handshake *h = arg;
-    enum sp_offer offer = handshake_judge(h, id, id_len);
-    /* A peer may offer several; what is most worth telling stays. */
-    if (h->offer == SP_OFFER_NONE || offer != SP_OFFER_UNKNOWN)
-        h->offer = offer;
-    if (offer == SP_OFFER_KNOWN) {
-        int rc = mbedtls_ssl_set_hs_psk(ssl, h->secret->found.key, h->secret->found.key_len);
-        if (rc) /* to mbedTLS it is an unknown identity */
-            h->io_err = -ENOMEM;
-        return rc;
-    }
-    if (h->n_offers <= SP_HANDSHAKE_OFFERS)
-        sp_kdf_waste_binder();
-    return MBEDTLS_ERR_SSL_UNKNOWN_IDENTITY;
 }
 
 static void handshake_choose_suites(struct sp_handshake *h)
@@ -216,7 +75,7 @@ static int handshake_conf_psk(struct sp_handshake *h)
 {
     struct sp_tls_found *f = &h->secret->found;
     if (!h->args.dialled) {
-        mbedtls_ssl_conf_psk_cb(&h->conf, handshake_psk, h);
+        mbedtls_ssl_conf_psk_cb(&h->conf, sp_handshake_offer, h);
         return 0;
     }
     unsigned turn = h->args.turn ? atomic_load(&h->args.turn->n) : 0;
@@ -271,7 +130,7 @@ static int handshake_setup(struct sp_handshake *h)
         const char *name = h->rules.server_name[0] ? h->rules.server_name : h->args.host;
         rc = mbedtls_ssl_set_hostname(&h->ssl, h->auth & NN_TLS_AUTH_CERT ? name : NULL);
     }
-    mbedtls_ssl_set_bio(&h->ssl, h, handshake_send, handshake_recv, NULL);
+    mbedtls_ssl_set_bio(&h->ssl, h, sp_handshake_send, sp_handshake_recv, NULL);
     mbedtls_ssl_set_export_keys_cb(&h->ssl, handshake_export, h);
     return rc;
 }

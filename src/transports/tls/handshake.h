@@ -75,6 +75,11 @@ int sp_handshake_learn(struct sp_handshake *h) SP_MUST_CHECK;
 /* Wipes and frees; h may be NULL. */
 void sp_handshake_free(struct sp_handshake *h);
 
+/* In hsio.c: mbedTLS's callbacks to the layer below, arg is the handshake. */
+int sp_handshake_recv(void *arg, unsigned char *buf, size_t len);
+int sp_handshake_send(void *arg, const unsigned char *buf, size_t len);
+/* In offer.c: mbedTLS's callback for an identity of a ClientHello. */
+int sp_handshake_offer(void *arg, mbedtls_ssl_context *ssl, const unsigned char *id, size_t id_len);
 /* In verdict.c: says why `rc` of mbedTLS ended the handshake. Gives a negative errno. */
 int sp_handshake_verdict(struct sp_handshake *h, int rc);
 
