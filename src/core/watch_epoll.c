@@ -73,37 +73,39 @@ void sp_watchset_free(struct sp_watchset *s)
     sp_free(s);
 }
 
-/* EPOLLHUP is always reported, so a paused watch leaves the set; w->impl tells whether it is in. */
+/* A paused watch stays in the set, since coming back could fail for want of memory. EPOLLHUP is reported even so, but
+ * only once. */
+static int set_ctl(struct sp_watchset *s, int op, struct sp_watch *w)
+{
+    struct epoll_event e = {.events = w->events ? (uint32_t)w->events : EPOLLONESHOT, .data.ptr = w};
+    atomic_fetch_add_explicit(&s->changes, 1, memory_order_release);
+    return epoll_ctl(s->ep, op, w->fd, &e) < 0 ? -errno : 0;
+}
+
 int sp_watchset_add(struct sp_watchset *s, struct sp_watch *w, int events)
 {
     w->events = events;
-    w->impl = NULL;
-    if (!events)
-        return 0;
-    struct epoll_event e = {.events = (uint32_t)events, .data.ptr = w};
     w->impl = s;
-    atomic_fetch_add_explicit(&s->changes, 1, memory_order_release);
-    if (epoll_ctl(s->ep, EPOLL_CTL_ADD, w->fd, &e) == 0)
-        return 0;
-    w->impl = NULL;
-    return -errno;
+    int rc = set_ctl(s, EPOLL_CTL_ADD, w);
+    if (rc < 0)
+        w->impl = NULL;
+    return rc;
 }
 
 void sp_watchset_mod(struct sp_watchset *s, struct sp_watch *w, int events)
 {
-    int op = !events ? EPOLL_CTL_DEL : w->impl ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
-    if (w->events == events || (op == EPOLL_CTL_DEL && !w->impl))
+    if (w->events == events || !w->impl)
         return;
-    struct epoll_event e = {.events = (uint32_t)events, .data.ptr = w};
     w->events = events;
-    w->impl = events ? s : NULL;
-    atomic_fetch_add_explicit(&s->changes, 1, memory_order_release);
-    (void)epoll_ctl(s->ep, op, w->fd, &e);
+    (void)set_ctl(s, EPOLL_CTL_MOD, w);
 }
 
 bool sp_watchset_del(struct sp_watchset *s, struct sp_watch *w)
 {
-    sp_watchset_mod(s, w, 0);
+    if (w->impl)
+        (void)set_ctl(s, EPOLL_CTL_DEL, w);
+    w->impl = NULL;
+    w->events = 0;
     return true;
 }
 
