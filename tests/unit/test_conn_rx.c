@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "memstream.h"
+#include "memconn.h"
 #include "core/stats.h"
 #include <nanomsg/nanoseal.h>
 

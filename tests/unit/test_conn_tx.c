@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Sending adapts: in place, gathered, or as far as there is room. */
-#include "memstream.h"
+#include "memconn.h"
 #include "core/stats.h"
 #include <nanomsg/nanoseal.h>
 
