@@ -220,12 +220,12 @@ static void conn_pipe_finish(struct sp_pipe *p, int linger_ms)
     c->state = CONN_DRAIN;
     atomic_store(&c->draining, true);
     p->can_send = false;
-    c->paused = false;
     conn_eager(c, 1);
     if (linger_ms > 0)
         sp_timer_set(c->loop, &c->timer, sp_deadline(linger_ms));
-    conn_watch(c);
     conn_tx_flush(c);
+    c->paused = c->flushing; /* the peer shall see our end before we throw away what it could give to another */
+    conn_watch(c);
 }
 
 static int conn_pipe_rekey(struct sp_pipe *p, int request_peer)
@@ -273,25 +273,29 @@ static void conn_input(struct sp_conn *c, enum conn_state state)
         conn_rx(c);
 }
 
+/* Reads before it writes: a peer that has closed shall not be sent what another could get. */
 static void conn_events(struct sp_conn *c, int events)
 {
     struct sp_sock *s = conn_sock(c);
     sp_sock_lock(s);
-    bool read = false;
+    bool read = false, write = false;
     enum conn_state state = c->state;
     if (!c->dead && !c->closing) {
-        if (events & (POLLOUT | POLLERR | POLLHUP) && c->want_out) {
+        write = events & (POLLOUT | POLLERR | POLLHUP) && c->want_out;
+        read = !c->reading && !c->paused && (events & (POLLIN | POLLERR | POLLHUP) || c->state == CONN_START);
+        c->reading = c->reading || read;
+        if (write && !read) {
             c->want_out = false;
             conn_eager(c, -1);
             conn_watch(c);
             conn_tx_flush(c);
         }
-        read = !c->reading && !c->paused && (events & (POLLIN | POLLERR | POLLHUP) || c->state == CONN_START);
-        c->reading = c->reading || read;
     }
     (void)sp_sock_unlock(s);
     if (read)
         conn_input(c, state);
+    if (read && write)
+        conn_events(c, POLLOUT);
 }
 
 static void conn_event(struct sp_watch *w, int events)

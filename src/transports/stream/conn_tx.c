@@ -352,6 +352,17 @@ static void tx_all(struct sp_conn *c)
     tx_finish(c);
 }
 
+/* Our end is sent, or does not get through: now what arrives is read and thrown away. */
+static void tx_discard(struct sp_conn *c)
+{
+    if (c->state != CONN_DRAIN || !c->paused || c->dead)
+        return;
+    c->paused = false;
+    conn_watch(c);
+    if (c->st->ops->want(c->st) & POLLIN)
+        sp_loop_post(c->loop, &c->attend);
+}
+
 int conn_tx_run(struct sp_out *o)
 {
     struct sp_conn *c = SP_CONTAINER(o, struct sp_conn, flush_out);
@@ -366,6 +377,7 @@ int conn_tx_run(struct sp_out *o)
     c->flushing = false;
     if (!c->dead)
         conn_tx_room(c);
+    tx_discard(c);
     conn_settle(c);
     int err = sp_sock_unlock(s);
     return rc < 0 ? rc : err;
