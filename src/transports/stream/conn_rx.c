@@ -9,7 +9,7 @@
 #include "impl.h"
 #include <errno.h>
 
-#define EXACT 4096     /* up to here bytes are copied out of the slab */
+#define EXACT (SP_SLAB_SIZE / 2) /* up to here bytes are copied out of the slab: a queue holds at most twice what it counts */
 #define LARGE 16384    /* bodies above are read into a chunk of their own */
 #define SNIFF 4096     /* how far to read beyond a large body */
 #define ROUNDS 4       /* reads in one event */
