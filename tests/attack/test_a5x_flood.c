@@ -144,6 +144,34 @@ static void A56_an_insider_s_key_updates_are_bounded(void **state)
     insider(true, &key_requests);
 }
 
+/* A key for each byte of a long message is no error, since short-lived keys are the sender's right. It costs the
+ * insider more than the victim, and the others are served. */
+static void A56_a_key_for_each_byte_hurts_nobody(void **state)
+{
+    (void)state;
+    struct rp_tls_field t;
+    struct tlspeer p;
+    uint8_t head[8], byte = 0x80;
+    rp_tls_field_open(&t, NN_REP, false);
+    int config = rp_tls_config("mallory", NN_TLS_DIAL);
+    tlspeer_make(&p, rp_attacker(&t.f), config, true);
+    assert_true(tlspeer_open(&p, NN_REQ, NN_REP));
+    rp_head(head, FLOOD / 5);
+    assert_true(tlspeer_record(&p, SP_TLS_DATA, head, 8));
+    for (int i = 0; i < FLOOD / 5; i++) {
+        assert_true(tlspeer_record(&p, SP_TLS_HANDSHAKE, key_updates.b, key_updates.n));
+        assert_int_equal(sp_record_next(&((struct sp_tls *)p.s)->tx.rec), 0);
+        assert_true(tlspeer_record(&p, SP_TLS_DATA, &byte, 1));
+        if (i % 100 == 0)
+            rp_assert_served(&t.f, 100);
+    }
+    assert_int_equal(tlspeer_read(&p, head, 8, rp_time(5000)), 8); /* the answer */
+    rp_assert_served(&t.f, 100);
+    tlspeer_close(&p);
+    nn_tls_destroy(config);
+    rp_tls_field_close(&t);
+}
+
 static void A56_an_insider_s_fragments_are_bounded(void **state)
 {
     (void)state;
@@ -176,6 +204,7 @@ int main(void)
         cmocka_unit_test(A56_an_insider_s_empty_records_are_bounded),
         cmocka_unit_test(A56_an_insider_s_alerts_are_bounded),
         cmocka_unit_test(A56_an_insider_s_key_updates_are_bounded),
+        cmocka_unit_test(A56_a_key_for_each_byte_hurts_nobody),
         cmocka_unit_test(A56_an_insider_s_fragments_are_bounded),
         cmocka_unit_test(A56_there_is_no_renegotiation),
         cmocka_unit_test(A56_tickets_are_bounded_and_only_a_server_s),

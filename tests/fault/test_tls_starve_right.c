@@ -14,5 +14,5 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(A59_a_right_key_is_never_mistaken_and_nothing_leaks),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, starve_set_up, NULL);
 }

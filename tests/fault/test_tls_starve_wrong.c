@@ -14,5 +14,5 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(A59_a_wrong_key_never_gets_in),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, starve_set_up, NULL);
 }

@@ -31,7 +31,7 @@ const char *__lsan_default_suppressions(void)
     return "leak:gcm_ctx_alloc\nleak:ccm_ctx_alloc\nleak:chachapoly_ctx_alloc\n";
 }
 
-static atomic_long starve_left; /* allocations until the one that fails */
+static atomic_long starve_left = -1; /* allocations until the one that fails; negative: none will */
 
 static bool starve_one(void)
 {
@@ -76,16 +76,22 @@ static bool starve_connected(int s)
 static bool starve_shot(struct rp_tls_field *t, int config, long n, bool *reached)
 {
     atomic_store(&starve_left, n);
-    sp_alloc_hook = starve_one;
     int s = starve_dial(t, config);
     bool connected = s >= 0 && starve_connected(s);
     if (connected && nn_send(s, "starved", 7, 0) < 0)
         assert_int_equal(errno, ENOMEM);
     if (s >= 0)
         assert_int_equal(nn_close(s), 0);
-    sp_alloc_hook = NULL;
-    *reached = atomic_load(&starve_left) < 0;
+    *reached = atomic_exchange(&starve_left, -1) < 0;
     return connected;
+}
+
+/* Before there are other threads, which read the hook. */
+static int starve_set_up(void **state)
+{
+    (void)state;
+    sp_alloc_hook = starve_one;
+    return 0;
 }
 
 /* Every allocation of a connection by `config`; gives how many of them ended in a connection. */

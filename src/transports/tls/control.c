@@ -4,7 +4,7 @@
  * under another key.
  *
  * Everything else is refused with a fatal alert: messages nobody asked for, other records inside a
- * split message, empty control records, more than 8 key updates a second, a row of records without
+ * split message, empty control records, more than 8 unused keys a second, a row of records without
  * data. */
 #include "transports/tls/control.h"
 #include "base/bytes.h"
@@ -34,6 +34,7 @@ int sp_control_data(struct sp_control *c, size_t n)
     if (n == 0)
         return control_idle(c);
     c->idle = 0;
+    c->updates = 0; /* a key was used, however short its owner wants its life */
     return 0;
 }
 

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #define SP_CONTROL_IDLE_MAX    32 /* records in a row that bring no data, key updates not counted */
-#define SP_CONTROL_UPDATES_MAX 8  /* key updates a second */
+#define SP_CONTROL_UPDATES_MAX 8  /* key updates a second without data between them */
 #define SP_CONTROL_MESSAGE_MAX (1 << 17) /* bytes of one handshake message (tickets) */
 
 enum { SP_DUE_REPLY = 1, SP_DUE_REKEY = 2, SP_DUE_ASK = 4 };
@@ -25,7 +25,7 @@ struct sp_control {
     uint8_t head_len;      /* bytes of it */
     uint32_t skip;         /* bytes of a ticket still to come */
     uint32_t idle;         /* records in a row without data */
-    uint32_t updates;      /* key updates since `window` */
+    uint32_t updates;      /* key updates since `window`, or since data */
     uint64_t window;       /* sp_now() */
     bool client;           /* we dialled: tickets are legal */
     enum sp_reason reason; /* after an error: why */
