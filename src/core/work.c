@@ -17,7 +17,8 @@ struct pool {
     pthread_mutex_t m;
     pthread_cond_t more;
     struct sp_list jobs;
-    int threads, idle;
+    int waiting;       /* jobs */
+    int threads, idle; /* all, and those that sleep or were just woken */
     int done; /* jobs since memory was last given back */
 };
 
@@ -36,7 +37,7 @@ static void pools_init(void)
         pthread_cond_init(&pools[c].more, &a);
         pthread_condattr_destroy(&a);
         sp_list_init(&pools[c].jobs);
-        pools[c].threads = pools[c].idle = pools[c].done = 0;
+        pools[c].waiting = pools[c].threads = pools[c].idle = pools[c].done = 0;
     }
 }
 
@@ -73,6 +74,7 @@ static struct sp_job *next_job(struct pool *p)
     p->idle--;
     struct sp_list *n = sp_list_pop(&p->jobs);
     p->done += n != NULL;
+    p->waiting -= n != NULL;
     return n ? SP_CONTAINER(n, struct sp_job, link) : NULL;
 }
 
@@ -105,14 +107,14 @@ int sp_work_submit(enum sp_work_class c, struct sp_job *j)
     pthread_once(&once, pools_init);
     pthread_mutex_lock(&p->m);
     sp_list_insert_before(j->first ? p->jobs.next : &p->jobs, &j->link);
-    if (p->idle == 0 && p->threads < threads_max()) {
+    if (++p->waiting > p->idle && p->threads < threads_max()) {
         rc = sp_thread_start(worker, p, c == SP_WORK_CPU ? "nanoseal-tls" : "nanoseal-dns");
         if (rc == 0)
             p->threads++;
         else if (p->threads > 0)
             rc = 0; /* the ones that run will do it */
         else
-            sp_list_unlink(&j->link);
+            sp_list_unlink(&j->link), p->waiting--;
     } else {
         pthread_cond_signal(&p->more);
     }

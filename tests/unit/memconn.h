@@ -48,6 +48,8 @@ static struct {
     bool close_when_readable;     /* readable ends the pipe */
     struct sp_pipe *pipe;         /* attached; the last one */
     int attached, detached, readable, writable, hangups;
+    int ticks;
+    int init_rc;                  /* what init answers */
     char unsent[512];             /* bodies, each with a ';' */
     atomic_bool gone;             /* the socket's memory is about to go */
 } proto;
@@ -117,6 +119,18 @@ static inline void proto_unsent(struct sp_sock *s, struct sp_pipe *p, struct sp_
     sp_msg_drop(m);
 }
 
+static inline void proto_tick(struct sp_sock *s)
+{
+    (void)s;
+    proto.ticks++;
+}
+
+static inline int proto_init(struct sp_sock *s)
+{
+    (void)s;
+    return proto.init_rc;
+}
+
 static inline void proto_fini(struct sp_sock *s)
 {
     (void)s;
@@ -128,7 +142,7 @@ static inline void proto_fini(struct sp_sock *s)
         .domain = AF_SP, .id = id_, .peer = MEM_PEER, .caps = SP_CAN_RECV | SP_CAN_SEND, .fan_out = fan,            \
         .attach = proto_attach, .detach = proto_detach, .hangup = proto_hangup, .readable = proto_readable,        \
         .writable = proto_writable, .send = proto_send, .recv = proto_recv, .ready = proto_ready,                  \
-        .unsent = proto_unsent, .fini = proto_fini                                                                 \
+        .unsent = proto_unsent, .init = proto_init, .fini = proto_fini, .tick = proto_tick                                                                 \
     }
 static const struct sp_protocol mem_protocol = MEM_PROTOCOL(MEM_ID, false);
 static const struct sp_protocol mem_fan_out = MEM_PROTOCOL(MEM_ID + 1, true);
