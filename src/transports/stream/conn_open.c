@@ -101,6 +101,8 @@ static void conn_hello(struct sp_conn *c)
         if (n >= 0 && (size_t)n == v.iov_len && c->st->ops->want(c->st) & POLLOUT)
             n = c->st->ops->writev(c->st, NULL, 0) == 0 ? n : -EAGAIN;
         if (n < 0 || (size_t)n < v.iov_len) { /* a fresh connection takes a few bytes, or is broken */
+            v.iov_len = sizeof out;
+            (void)c->st->ops->readv(c->st, &v, 1); /* the peer may have said why: a TLS alert */
             conn_fail(c, c->pipe.peer.reason, n < 0 ? (int)n : -EPIPE, c->pipe.peer.detail);
             return;
         }
