@@ -43,6 +43,7 @@ static void listen_again(struct sp_timer *t)
     (void)sp_sock_unlock(s);
 }
 
+/* The lock is held. */
 static void listen_exhausted(struct sp_stream_ep *se, int err)
 {
     struct sp_sock *s = se->ep->sock;
@@ -53,14 +54,10 @@ static void listen_exhausted(struct sp_stream_ep *se, int err)
         if (fd >= 0)
             close(fd);
     }
-    sp_sock_lock(s);
     s->stats[SP_ST_ACCEPT_ERRORS]++;
     sp_sock_reason(s, se->ep, SP_REASON_LIMIT, err, se->ep->address, "accepting pauses for 100 ms");
-    if (!se->ep->stopped) {
-        sp_watch_mod(&se->watch, 0);
-        sp_timer_set(se->ep->loop, &se->timer, sp_deadline(PAUSE_MS));
-    }
-    (void)sp_sock_unlock(s);
+    sp_watch_mod(&se->watch, 0);
+    sp_timer_set(se->ep->loop, &se->timer, sp_deadline(PAUSE_MS));
 }
 
 /* The half-open connection that gives way first, and when it does. The lock is held. */
@@ -85,25 +82,23 @@ static bool listen_pending(int fd)
     return poll(&p, 1, 0) == 1;
 }
 
-/* Makes room among the half-open, for a caller that is there; false: accepting pauses until there is some. */
+/* Makes room among the half-open, for a caller that is there; false: accepting pauses until there is some. The lock is
+ * held. */
 static bool listen_room(struct sp_stream_ep *se)
 {
-    struct sp_sock *s = se->ep->sock;
     uint64_t when;
-    sp_sock_lock(s);
     bool room = se->n_half < se->ep->max_handshakes;
     if (!room && listen_pending(se->fd)) {
         struct sp_conn *c = listen_slowest(se, &when);
         room = when <= sp_now();
         if (room) {
             conn_evict(c);
-        } else if (!se->ep->stopped) {
+        } else {
             se->full = true;
             sp_watch_mod(&se->watch, 0);
             sp_timer_set(se->ep->loop, &se->timer, when);
         }
     }
-    (void)sp_sock_unlock(s);
     return room;
 }
 
@@ -143,21 +138,33 @@ static int accept_one(int listener, struct sp_addr *a)
 #endif
 }
 
+/* The next caller, -EAGAIN when there is none or no room, or what went wrong with one. The lock is held meanwhile:
+ * se->fd may be the number of another descriptor once the endpoint is stopped. */
+static int listen_next(struct sp_stream_ep *se, struct sp_addr *a)
+{
+    struct sp_sock *s = se->ep->sock;
+    int fd = -EAGAIN;
+    sp_sock_lock(s);
+    if (!se->ep->stopped && listen_room(se)) {
+        fd = accept_one(se->fd, a);
+        fd = fd < 0 ? -errno : fd;
+        if (fd == -EMFILE || fd == -ENFILE || fd == -ENOBUFS || fd == -ENOMEM)
+            listen_exhausted(se, fd);
+    }
+    (void)sp_sock_unlock(s);
+    return fd;
+}
+
 static void listen_event(struct sp_watch *w, int events)
 {
     struct sp_stream_ep *se = SP_CONTAINER(w, struct sp_stream_ep, watch);
     struct sp_addr a;
     (void)events;
-    while (listen_room(se)) {
-        int fd = accept_one(se->fd, &a);
-        if (fd >= 0) {
+    for (;;) {
+        int fd = listen_next(se, &a);
+        if (fd >= 0)
             listen_take(se, fd, &a);
-            continue;
-        }
-        int err = errno;
-        if (err == EMFILE || err == ENFILE || err == ENOBUFS || err == ENOMEM)
-            listen_exhausted(se, -err);
-        if (err != ECONNABORTED && err != EINTR && err != EPROTO)
+        else if (fd != -ECONNABORTED && fd != -EINTR && fd != -EPROTO)
             return;
     }
 }
