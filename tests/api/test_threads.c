@@ -214,6 +214,21 @@ static void a_close_under_heavy_use(void **state)
     }
 }
 
+/* Each listener gets the number of a descriptor that the one before has just given up. */
+static void listeners_follow_each_other(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 300; round++) {
+        int s = lib_socket(NN_PULL), c = lib_socket(NN_PUSH);
+        lib_set(c, NN_RECONNECT_IVL, LIB_PATIENCE_MS); /* the first attempt has to do */
+        lib_ok(nn_connect(c, lib_listen(s)));
+        lib_send(c, "hello");
+        lib_expect(s, "hello");
+        nn_close(s);
+        nn_close(c);
+    }
+}
+
 static void *close_it(void *arg)
 {
     (void)arg;
@@ -278,6 +293,7 @@ int main(void)
         cmocka_unit_test(many_threads_send_by_one_socket),
         cmocka_unit_test(options_and_endpoints_change_while_messages_flow),
         cmocka_unit_test(a_close_under_heavy_use),
+        cmocka_unit_test(listeners_follow_each_other),
         cmocka_unit_test(only_one_close_succeeds),
         cmocka_unit_test(requests_from_eight_threads),
     };
