@@ -324,7 +324,7 @@ static void rx_read(struct sp_conn *c, struct sp_chunk **slab, struct rx_result 
     } else {
         c->after_big = false;
     }
-    if (got)
+    if (got && !r->err) /* what follows a message that was lost is lost too */
         rx_slab(c, slab, keep + got, r);
 }
 
