@@ -25,7 +25,7 @@
 
 /* A leak of mbedTLS 3.6's own: out of memory while it keys a handshake, it frees the transform without its parts.
  * Nothing of ours is excused. */
-const char *__lsan_default_suppressions(void);
+__attribute__((used, visibility("default"))) const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
     return "leak:gcm_ctx_alloc\nleak:ccm_ctx_alloc\nleak:chachapoly_ctx_alloc\n";
