@@ -10,6 +10,7 @@
 #include "nncat.h"
 
 #include <nanomsg/nanoseal.h>
+#include <nanomsg/pipeline.h>
 #include <nanomsg/pubsub.h>
 #include <nanomsg/reqrep.h>
 #include <nanomsg/tls.h>
@@ -25,6 +26,8 @@ const struct cat_proto nncat_protos[] = {
     {"rep", NN_REP, "answer each request with --data", nncat_run_answer, 0},
     {"pub", NN_PUB, "publish --data to all subscribers", nncat_run_send, 1},
     {"sub", NN_SUB, "print what is published", nncat_run_recv, 0},
+    {"push", NN_PUSH, "send --data to one peer after another", nncat_run_send, 1},
+    {"pull", NN_PULL, "print what is pushed", nncat_run_recv, 0},
     {NULL, 0, NULL, NULL, 0},
 };
 

@@ -331,7 +331,7 @@ static void opts_check(const struct cat *c)
     if (c->new_key)
         return;
     if (!c->proto)
-        nncat_die(CAT_USAGE, "which protocol? --req, --rep, --pub or --sub; see nncat --help");
+        nncat_die(CAT_USAGE, "which protocol? --req, --rep, --pub, --sub, --push or --pull; see nncat --help");
     if (c->n_addrs == 0)
         nncat_die(CAT_USAGE, "where? --bind or --connect; see nncat --help");
     if (c->proto->wants_data && !c->data)
