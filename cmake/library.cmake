@@ -22,6 +22,7 @@ target_link_options(nanoseal PRIVATE
 
 add_library(nanoseal_internal STATIC $<TARGET_OBJECTS:nanoseal_objects>)
 target_include_directories(nanoseal_internal PUBLIC src)
+target_compile_definitions(nanoseal_internal INTERFACE NANOSEAL_WATCH="${NANOSEAL_WATCH_USED}")
 target_link_libraries(nanoseal_internal PUBLIC nanoseal_flags nanoseal_needs nanoseal_mbedtls)
 
 set(nanoseal_archive ${PROJECT_BINARY_DIR}/libnanoseal.a)

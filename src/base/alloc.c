@@ -8,11 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool (*sp_alloc_hook)(void);
+bool (*_Atomic sp_alloc_hook)(void);
 
 bool sp_alloc_refused(void)
 {
-    if (!sp_alloc_hook || !sp_alloc_hook())
+    bool (*hook)(void) = sp_alloc_hook;
+    if (!hook || !hook())
         return false;
     errno = ENOMEM;
     return true;

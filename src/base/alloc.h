@@ -10,7 +10,7 @@
 
 /* When set, asked before each allocation (also mbedTLS's); true makes that one fail with NULL. Any
  * thread. */
-extern bool (*sp_alloc_hook)(void);
+extern bool (*_Atomic sp_alloc_hook)(void);
 /* Asks the hook (for what gets memory otherwise than by malloc): true when this allocation shall
  * fail. */
 bool sp_alloc_refused(void) SP_MUST_CHECK;

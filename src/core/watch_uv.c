@@ -4,8 +4,8 @@
  * in a list until the token holder makes it real. The wait itself is poll(2) on libuv's descriptor, which a signal ends
  * and which knows times below a millisecond; libuv then hands out the events. Level-triggered.
  *
- * Failure modes: adding fails for lack of memory. What libuv refuses later is tried again every 100 ms. An error on a
- * descriptor stops libuv's handle; it is given as readable, since bytes may lie before the error, and armed again when
+ * Failure modes: adding fails for lack of memory. What libuv refuses later is tried again every 100 ms (but libuv itself
+ * aborts when the kernel has no memory for a watch that it had taken on). An error on a descriptor stops libuv's handle; it is given as readable, since bytes may lie before the error, and armed again when
  * the watch still wants events. */
 #define _GNU_SOURCE /* ppoll */
 #include "watch.h"

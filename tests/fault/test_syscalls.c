@@ -20,7 +20,6 @@
 #include <nanomsg/reqrep.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -319,6 +318,9 @@ static void test_the_kernel_has_no_room(void **state)
 
 /* ---- sockets recover ---- */
 
+/* libuv ends the process when its epoll_ctl fails; where it waits, that call is not ours. */
+static bool has_epoll(void) { return !strcmp(NANOSEAL_WATCH, "epoll"); }
+
 static void recovers(enum call c, int err, int how_often, bool from_the_start)
 {
     struct pair p;
@@ -400,6 +402,8 @@ static void test_connecting_fails(void **state)
 static void test_no_room_among_the_watched(void **state)
 {
     (void)state;
+    if (!has_epoll())
+        skip();
     recovers(EPOLL, ENOSPC, 50, true);
     recovers(EPOLL, ENOMEM, 50, false);
 }
@@ -408,6 +412,8 @@ static void test_no_room_among_the_watched(void **state)
 static void test_no_room_among_the_watched_does_not_stop_a_connection(void **state)
 {
     (void)state;
+    if (!has_epoll())
+        skip();
     struct pair p;
     pair_open(&p, NN_PULL, NN_PUSH);
     pair_join(&p);
@@ -425,20 +431,21 @@ static void test_no_room_among_the_watched_does_not_stop_a_connection(void **sta
 static void test_bind_fails_as_the_system_does(void **state)
 {
     (void)state;
+    size_t n = has_epoll() ? 6 : 4;
     static const struct {
         enum call c;
         int err;
     } x[] = {{SOCKET, EMFILE}, {SOCKET, ENFILE}, {SOCKET, ENOBUFS}, {SOCKET, ENOMEM}, {EPOLL, ENOSPC}, {EPOLL, ENOMEM}};
     struct pair p;
     pair_open(&p, NN_REP, NN_REQ);
-    for (size_t i = 0; i < sizeof x / sizeof *x; i++) {
+    for (size_t i = 0; i < n; i++) {
         spoil(x[i].c, x[i].err, 100);
         int rc = nn_bind(p.binds, "tcp://127.0.0.1:0"), err = errno;
         assert_int_equal(rc, -1);
         assert_int_equal(err, x[i].err);
         spare();
     }
-    assert_int_equal(nn_get_statistic(p.binds, NN_STAT_BIND_ERRORS), sizeof x / sizeof *x);
+    assert_int_equal(nn_get_statistic(p.binds, NN_STAT_BIND_ERRORS), n);
     pair_join(&p);
     round_trips(&p, 2, 20);
     pair_close(&p);
@@ -447,6 +454,8 @@ static void test_bind_fails_as_the_system_does(void **state)
 static void test_the_library_does_not_start_without_watching(void **state)
 {
     (void)state;
+    if (!has_epoll())
+        skip();
     nn_term();
     nn_init();
     int fds = rp_fds();

@@ -238,6 +238,16 @@ static inline int mem_teardown(void **state)
 #define MEM_TEST(fn) cmocka_unit_test_setup_teardown(fn, mem_setup, mem_teardown)
 #define FAN_OUT_TEST(fn) cmocka_unit_test_setup_teardown(fn, mem_setup_fan_out, mem_teardown)
 
+/* Never writable, so that the only events are the test's. */
+static inline void fill_up(int fd)
+{
+    static const char bytes[65536];
+    while (write(fd, bytes, sizeof bytes) > 0)
+        ;
+    while (write(fd, bytes, 1) > 0)
+        ;
+}
+
 /* A connected descriptor for the endpoint of the last mem_endpoint. */
 static inline void mem_connect(bool dialled)
 {
@@ -247,6 +257,7 @@ static inline void mem_connect(bool dialled)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
     assert_int_equal(fcntl(fd[0], F_SETFL, O_NONBLOCK), 0);
     assert_int_equal(sp_fd_keep(fd[0]), 0);
+    fill_up(fd[0]);
     mem.far = fd[1];
     sp_conn_start(mem_ep, fd[0], dialled, "mem://peer");
     LOCKED(conn = sp_list_empty(&sock->all)

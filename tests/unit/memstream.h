@@ -164,4 +164,12 @@ static inline void mem_reset(void)
     mem.far = -1;
 }
 
+/* Changes a field of the stream while others may use it. */
+#define MEM_SET(field, value)              \
+    do {                                   \
+        pthread_mutex_lock(&mem.lock);     \
+        mem.field = (value);               \
+        pthread_mutex_unlock(&mem.lock);   \
+    } while (0)
+
 #endif

@@ -181,7 +181,7 @@ static void an_error_of_what_was_written_is_the_calls(void **state)
 {
     (void)state;
     mem_open(false);
-    mem.room = 3;
+    MEM_SET(room, 3);
     failing_set(1);
     assert_int_equal(send_text("abc"), -ENOMEM);
     failing_clear();

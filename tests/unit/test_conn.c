@@ -25,7 +25,7 @@ static void the_end_of_the_stream_ends_it(void **state)
 {
     (void)state;
     mem_open(true);
-    mem.in_end = 0;
+    MEM_SET(in_end, 0);
     event(POLLIN);
     ended(SP_REASON_NONE);
     assert_int_equal(proto.detached, 1);
@@ -38,7 +38,7 @@ static void the_end_inside_a_message_is_told(void **state)
     (void)state;
     mem_open(false);
     feed("\0\0\0\0\0\0\0\5ab", 10);
-    mem.in_end = 0;
+    MEM_SET(in_end, 0);
     event(POLLIN);
     if (!atomic_load(&mem.n_closed))
         event(POLLIN);
@@ -53,7 +53,7 @@ static void unread_messages_outlive_their_connection(void **state)
     feed_text("one");
     feed_text("two");
     event(POLLIN);
-    mem.in_end = 0;
+    MEM_SET(in_end, 0);
     event(POLLIN);
     ended(SP_REASON_NONE);
     assert_int_equal(proto.hangups, 1);
@@ -112,7 +112,7 @@ static void what_was_not_sent_goes_back_in_its_order(void **state)
 {
     (void)state;
     mem_open(false);
-    mem.room = 13;
+    MEM_SET(room, 13);
     assert_int_equal(send_text("one"), 0);
     assert_int_equal(send_text("two"), 0);
     LOCKED(assert_true(conn->want_out));
@@ -126,7 +126,7 @@ static void what_was_not_sent_goes_back_in_its_order(void **state)
 static void a_greeting_that_was_not_sent_is_no_message(void **state)
 {
     (void)state;
-    mem.room = 0;
+    MEM_SET(room, 0);
     mem_start(false);
     feed_greeting(MEM_PEER);
     event(POLLIN);
@@ -142,7 +142,7 @@ static void a_dialler_that_lost_its_peer_dials_again(void **state)
     sock->ivl = 1;
     mem_open(true);
     assert_int_equal(atomic_load(&mem_dials), 1);
-    mem.in_end = 0;
+    MEM_SET(in_end, 0);
     event(POLLIN);
     UNTIL(atomic_load(&mem_dials) == 2);
     UNTIL(atomic_load(&mem.n_closed) == 1);
@@ -169,13 +169,13 @@ static void a_key_update_leaves_without_a_message(void **state)
     (void)state;
     int rc;
     mem_rekeys = true;
-    mem.want_clear = POLLOUT;
+    MEM_SET(want_clear, POLLOUT);
     mem_open(false);
     LOCKED(rc = proto.pipe->ops->rekey(proto.pipe, 1));
     assert_int_equal(rc, 0);
     assert_int_equal(atomic_load(&mem.n_rekey), 1);
     UNTIL(atomic_load(&mem.n_push) == 1);
-    mem.rekey_rc = -EBUSY;
+    MEM_SET(rekey_rc, -EBUSY);
     LOCKED(rc = proto.pipe->ops->rekey(proto.pipe, 1));
     assert_int_equal(rc, -EBUSY);
 }
@@ -187,13 +187,13 @@ static void closing_lets_what_was_accepted_leave(void **state)
     (void)state;
     sock->linger = -1;
     mem_open(false);
-    mem.room = 3;
+    MEM_SET(room, 3);
     assert_int_equal(send_text("one"), 0);
     sp_sock_close(sock);
     assert_int_equal(state_now(), CONN_DRAIN);
     assert_int_equal(proto.detached, 1);
     assert_int_equal(atomic_load(&mem.n_finish), 0);
-    mem.room = SIZE_MAX;
+    MEM_SET(room, SIZE_MAX);
     event(POLLOUT);
     assert_true(wrote("one;"));
     assert_int_equal(atomic_load(&mem.n_finish), 1);
@@ -201,7 +201,7 @@ static void closing_lets_what_was_accepted_leave(void **state)
     feed_text("too late"); /* read and thrown away, so that the peer gets no reset */
     event(POLLIN);
     assert_int_equal(mem.in_at, mem.in_len);
-    mem.in_end = 0;
+    MEM_SET(in_end, 0);
     event(POLLIN);
     ended(SP_REASON_NONE);
     assert_int_equal(stat_of(SP_ST_BROKEN) + stat_of(SP_ST_DROPPED), 0);
@@ -211,15 +211,15 @@ static void a_close_notify_that_does_not_fit_is_tried_again(void **state)
 {
     (void)state;
     sock->linger = -1;
-    mem.finish_rc = -EAGAIN;
+    MEM_SET(finish_rc, -EAGAIN);
     mem_open(false);
     sp_sock_close(sock);
     UNTIL_LOCKED(conn->want_out);
-    mem.finish_rc = 0;
+    MEM_SET(finish_rc, 0);
     event(POLLOUT);
     assert_int_equal(atomic_load(&mem.n_finish), 2);
     LOCKED(assert_true(conn->fin_sent));
-    mem.in_end = 0;
+    MEM_SET(in_end, 0);
     event(POLLIN);
     UNTIL(atomic_load(&mem.n_closed) == 1);
 }
@@ -228,7 +228,7 @@ static void a_finish_that_fails_ends_it(void **state)
 {
     (void)state;
     sock->linger = -1;
-    mem.finish_rc = -EPIPE;
+    MEM_SET(finish_rc, -EPIPE);
     mem_open(false);
     sp_sock_close(sock);
     ended(SP_REASON_NONE);
@@ -240,7 +240,7 @@ static void lingering_has_an_end(void **state)
     sock->linger = 20;
     mem_open(false);
     uint64_t start = sp_now();
-    mem.room = 0;
+    MEM_SET(room, 0);
     assert_int_equal(send_text("one"), 0);
     sp_sock_close(sock);
     UNTIL(atomic_load(&mem.n_closed) == 1);
@@ -254,7 +254,7 @@ static void without_lingering_it_ends_at_once(void **state)
     (void)state;
     sock->linger = 0;
     mem_open(false);
-    mem.room = 0;
+    MEM_SET(room, 0);
     assert_int_equal(send_text("one"), 0);
     sp_sock_close(sock);
     UNTIL(atomic_load(&mem.n_closed) == 1);
@@ -298,7 +298,7 @@ static void shutting_an_endpoint_down_drains_its_pipes(void **state)
     assert_int_equal(proto.detached, 1);
     sp_sock_close(sock); /* its time goes on */
     assert_int_equal(atomic_load(&mem.n_closed), 0);
-    mem.in_end = 0;
+    MEM_SET(in_end, 0);
     event(POLLIN);
     UNTIL(atomic_load(&mem.n_closed) == 1);
 }

@@ -136,7 +136,7 @@ static void a_peer_that_leaves_before_it_greeted_has_refused(void **state)
     mem_start(true);
     feed("\0SP", 3);
     event(POLLIN);
-    mem.in_end = 0;
+    MEM_SET(in_end, 0);
     event(POLLIN);
     ended(SP_REASON_REFUSED);
     assert_int_equal(stat_of(SP_ST_CONNECT_ERRORS), 1);
@@ -146,7 +146,7 @@ static void an_error_before_the_greeting_ends_it(void **state)
 {
     (void)state;
     mem_start(false);
-    mem.in_end = -ECONNRESET;
+    MEM_SET(in_end, -ECONNRESET);
     event(POLLIN | POLLERR);
     ended(SP_REASON_NONE);
     assert_int_equal(stat_of(SP_ST_ACCEPT_ERRORS), 1);
@@ -155,7 +155,7 @@ static void an_error_before_the_greeting_ends_it(void **state)
 static void a_dialler_that_cannot_greet_fails(void **state)
 {
     (void)state;
-    mem.room = 3;
+    MEM_SET(room, 3);
     mem_start(true);
     ended(SP_REASON_NONE);
     assert_int_equal(stat_of(SP_ST_CONNECT_ERRORS), 1);
@@ -189,7 +189,7 @@ static void a_handshake_moves_on_when_its_stream_can(void **state)
     (void)state;
     mem_handshake = true;
     mem.start_rc[0] = mem.start_rc[1] = -EAGAIN;
-    mem.want = POLLIN;
+    MEM_SET(want, POLLIN);
     mem_start(true);
     for (int i = 1; i <= 2; i++) {
         UNTIL(atomic_load(&mem.n_start) == i);
@@ -197,7 +197,7 @@ static void a_handshake_moves_on_when_its_stream_can(void **state)
         assert_int_equal(state_now(), CONN_START);
         assert_int_equal(conn->watch.events, POLLIN);
         if (i == 2)
-            mem.want = 0;
+            MEM_SET(want, 0);
         event(POLLIN);
     }
     UNTIL_LOCKED(conn->state == CONN_HELLO && !conn->reading);
@@ -232,7 +232,7 @@ static void a_handshake_that_never_ends_is_ended(void **state)
     (void)state;
     mem_handshake = true;
     mem.start_rc[0] = -EAGAIN;
-    mem.want = POLLIN;
+    MEM_SET(want, POLLIN);
     sock->handshake_ms = 20;
     mem_start(true);
     ended(SP_REASON_TIMEOUT);

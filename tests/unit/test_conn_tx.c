@@ -182,14 +182,14 @@ static void without_room_it_waits_for_POLLOUT(void **state)
     (void)state;
     mem_open(false);
     quiet();
-    mem.room = 0;
+    MEM_SET(room, 0);
     assert_int_equal(send_text("one"), 0);
     assert_false(can_send());
     assert_int_equal(send_text("two"), -EAGAIN);
     assert_int_equal(conn->watch.events, POLLIN | POLLOUT);
     event(POLLOUT);
     assert_false(can_send());
-    mem.room = SIZE_MAX;
+    MEM_SET(room, SIZE_MAX);
     int writable = proto.writable;
     event(POLLOUT);
     assert_true(can_send());
@@ -218,8 +218,8 @@ static void a_message_may_leave_in_any_pieces(void **state)
     mem_open(false);
     for (int way = 0; way < 2; way++)
         for (size_t cut = 0; cut < 17; cut++) {
-            mem.out_len = 0;
-            mem.room = cut;
+            MEM_SET(out_len, 0);
+            MEM_SET(room, cut);
             quiet();
             if (way)
                 in_a_burst();
@@ -229,7 +229,7 @@ static void a_message_may_leave_in_any_pieces(void **state)
             UNTIL_LOCKED(conn->want_out);
             assert_int_equal(mem.out_len, cut);
             for (size_t i = cut; i < 17; i++) {
-                mem.room = 1;
+                MEM_SET(room, 1);
                 event(POLLOUT);
             }
             assert_true(wrote("abcdfghij;"));
@@ -244,8 +244,8 @@ static void a_large_message_may_leave_in_any_pieces(void **state)
     memset(text, 'c', 20000);
     mem_open(false);
     for (int way = 0; way < 2; way++) {
-        mem.out_len = 0;
-        mem.room = 5;
+        MEM_SET(out_len, 0);
+        MEM_SET(room, 5);
         quiet();
         if (way)
             in_a_burst();
@@ -254,7 +254,7 @@ static void a_large_message_may_leave_in_any_pieces(void **state)
             LOCKED(conn_tx_flush(conn));
         UNTIL_LOCKED(conn->want_out);
         while (mem.out_len < 20008) {
-            mem.room = 777;
+            MEM_SET(room, 777);
             event(POLLOUT);
         }
         text[20000] = ';';
@@ -271,7 +271,7 @@ static void more_pieces_than_one_write_takes_all_leave(void **state)
     memset(body, 'd', sizeof body);
     sock->snd_buf = 1 << 20;
     mem_open(false);
-    mem.room = 0;
+    MEM_SET(room, 0);
     LOCKED(conn->want_out = true);
     LOCKED(conn->pipe.can_send = true);
     for (int i = 0; i < 120; i++) {
@@ -279,7 +279,7 @@ static void more_pieces_than_one_write_takes_all_leave(void **state)
         assert_int_equal(send_bytes(body, sizeof body), 0);
     }
     LOCKED(conn_eager(conn, 1));
-    mem.room = SIZE_MAX;
+    MEM_SET(room, SIZE_MAX);
     event(POLLOUT);
     assert_int_equal(mem.out_len, 120 * 5008);
     assert_in_range(writes(), 2, 20);
@@ -293,10 +293,10 @@ static void NN_SNDBUF_bounds_what_waits_but_takes_one_message_of_any_size(void *
     sock->gather = 1 << 20;
     mem_open(false);
     quiet();
-    mem.room = 0;
+    MEM_SET(room, 0);
     assert_int_equal(send_bytes(large, sizeof large), 0);
     assert_int_equal(send_text("x"), -EAGAIN);
-    mem.room = SIZE_MAX;
+    MEM_SET(room, SIZE_MAX);
     event(POLLOUT);
     in_a_burst();
     LOCKED(conn->dirty = true);
@@ -319,13 +319,13 @@ static void a_fan_out_goes_on_filling_up_to_NN_SNDBUF(void **state)
     sock->snd_buf = 100;
     mem_open(false);
     quiet();
-    mem.room = 0;
+    MEM_SET(room, 0);
     int n = 0;
     while (send_bytes("0123456789ab", 12) == 0)
         n++;
     assert_in_range(n, 4, 6);
     LOCKED(assert_true(conn->want_out));
-    mem.room = SIZE_MAX;
+    MEM_SET(room, SIZE_MAX);
     event(POLLOUT);
     assert_int_equal(mem.out_len, 20 * (size_t)n);
     assert_true(can_send());
@@ -350,8 +350,8 @@ static void an_error_of_the_stream_ends_it_and_gives_the_message_back(void **sta
     (void)state;
     mem_open(false);
     quiet();
-    mem.room = 0;
-    mem.write_error = -EPIPE;
+    MEM_SET(room, 0);
+    MEM_SET(write_error, -EPIPE);
     assert_int_equal(send_text("one"), 0);
     UNTIL(atomic_load(&mem.n_closed) == 1);
     assert_string_equal(proto.unsent, "one;");
@@ -369,7 +369,7 @@ static void gathered_messages_come_back_from_the_first_that_was_not_whole(void *
     assert_int_equal(send_text(""), 0);
     assert_int_equal(send_text("three"), 0);
     assert_int_equal(send_text("four"), 0);
-    mem.room = 8 + 3 + 8 + 8 + 2;
+    MEM_SET(room, 8 + 3 + 8 + 8 + 2);
     LOCKED(conn_tx_flush(conn));
     LOCKED((conn->dirty = false, conn_kill(conn, SP_REASON_NONE, 0, "")));
     UNTIL(atomic_load(&mem.n_closed) == 1);
@@ -384,7 +384,7 @@ static void a_message_handed_over_whole_does_not_come_back(void **state)
     LOCKED(conn->dirty = true);
     assert_int_equal(send_text("one"), 0);
     assert_int_equal(send_text("two"), 0);
-    mem.room = 11;
+    MEM_SET(room, 11);
     LOCKED(conn_tx_flush(conn));
     LOCKED((conn->dirty = false, conn_kill(conn, SP_REASON_NONE, 0, "")));
     UNTIL(atomic_load(&mem.n_closed) == 1);
@@ -416,7 +416,7 @@ static void no_memory_for_the_rest_of_a_message_ends_the_connection(void **state
     for (int empty = 0; empty < 2; empty++) {
         mem_open(false);
         quiet();
-        mem.room = 3;
+        MEM_SET(room, 3);
         failing_set(1);
         assert_int_equal(empty ? send_bytes(NULL, 0) : send_text("one"), -ENOMEM);
         failing_clear();
@@ -434,11 +434,11 @@ static void no_memory_for_a_message_that_found_no_room_fails_the_send(void **sta
     for (int empty = 0; empty < 2; empty++) {
         mem_open(false);
         quiet();
-        mem.room = 0;
+        MEM_SET(room, 0);
         failing_set(1);
         assert_int_equal(empty ? send_bytes(NULL, 0) : send_text("one"), -ENOMEM);
         failing_clear();
-        mem.room = SIZE_MAX;
+        MEM_SET(room, SIZE_MAX);
         LOCKED(assert_false(conn->dead));
         quiet();
         assert_int_equal(send_text("two"), 0);

@@ -224,7 +224,7 @@ static void event_descriptors_follow_the_protocol_and_stay_readable_after_close(
     assert_true(readable(in));
     EXPECT("x");
     assert_false(readable(in));
-    mem.in_end = 0;
+    MEM_SET(in_end, 0);
     event(POLLIN);
     assert_false(readable(out));
     sp_sock_close(sock);

@@ -55,7 +55,7 @@ static void connections_and_their_best_priority_are_as_of_now(void **state)
     mem_open(false);
     assert_int_equal(value(NN_STAT_CURRENT_CONNECTIONS), 1);
     assert_int_equal(value(NN_STAT_CURRENT_SND_PRIORITY), 3);
-    mem.in_end = 0;
+    MEM_SET(in_end, 0);
     event(POLLIN);
     assert_int_equal(value(NN_STAT_CURRENT_CONNECTIONS), 0);
     assert_int_equal(value(NN_STAT_CURRENT_SND_PRIORITY), 0);
@@ -76,7 +76,7 @@ static void records_and_rekeys_are_summed(void **state)
         assert_int_equal(value(NN_STAT_RECORDS_RECEIVED), 20);
         assert_int_equal(value(NN_STAT_REKEYS_SENT), 300);
         assert_int_equal(value(NN_STAT_REKEYS_RECEIVED), 4000);
-        mem.in_end = 0;
+        MEM_SET(in_end, 0);
         event(POLLIN);
     }
 }
@@ -149,7 +149,7 @@ static void a_key_update_needs_a_pipe(void **state)
 {
     (void)state;
     mem_rekeys = true;
-    mem.want_clear = POLLOUT;
+    MEM_SET(want_clear, POLLOUT);
     mem_open(false);
     assert_int_equal(sp_sock_rekey(sock, conn->pipe.id ^ 1, 0), -ENOENT);
     assert_int_equal(sp_sock_rekey(sock, conn->pipe.id, 0), 0);
