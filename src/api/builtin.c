@@ -12,6 +12,7 @@ extern const struct sp_optlevel sp_tcp_opts;
 extern const struct sp_transport sp_tls_psk, sp_tls_tcp;
 extern const struct sp_optlevel sp_tls_opts;
 void sp_tls_child(void);
+void sp_scratch_fini(void);
 #endif
 
 const struct sp_protocol *const sp_protocols[] = {
@@ -42,6 +43,13 @@ void (*const sp_child_hooks[])(void) = {
     sp_stream_child,
 #if NANOSEAL_TLS
     sp_tls_child,
+#endif
+    NULL,
+};
+
+void (*const sp_term_hooks[])(void) = {
+#if NANOSEAL_TLS
+    sp_scratch_fini,
 #endif
     NULL,
 };

@@ -121,6 +121,8 @@ void sp_life_term(void)
     }
     sp_life_unlock();
     sp_slab_flush();
+    for (size_t i = 0; sp_term_hooks[i]; i++)
+        sp_term_hooks[i]();
 }
 
 void sp_life_init(void)

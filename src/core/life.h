@@ -22,5 +22,7 @@ bool sp_life_ended(void) SP_MUST_CHECK;
 
 /* What transports want to forget in a forked child: src/api/builtin.c; ends with NULL. */
 extern void (*const sp_child_hooks[])(void);
+/* The same for what they keep between uses, at nn_term. */
+extern void (*const sp_term_hooks[])(void);
 
 #endif
