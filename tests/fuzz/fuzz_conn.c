@@ -180,6 +180,7 @@ const struct sp_protocol *const sp_protocols[] = {&sp_req, &sp_rep, &sp_pub, &sp
 const struct sp_transport *const sp_transports[] = {&transport, NULL};
 const struct sp_optlevel *const sp_optlevels[] = {NULL};
 void (*const sp_child_hooks[])(void) = {NULL};
+void (*const sp_term_hooks[])(void) = {NULL};
 
 static void connected(void)
 {
@@ -280,7 +281,7 @@ static int take(struct sp_sock *s, struct sp_msg *m, void *arg)
 
 static void step(void)
 {
-    uint8_t b = next();
+    const uint8_t b = next();
     switch (b % 20) {
     case 0:
         connected();
@@ -346,9 +347,8 @@ static void step(void)
         if (b > 200)
             (void)(sp_sock_shutdown(life.s, 1) == 0);
         break;
-    case 19:
+    default:
         (void)sim_free();
-        break;
     }
     check_out();
 }

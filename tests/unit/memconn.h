@@ -151,6 +151,7 @@ const struct sp_protocol *const sp_protocols[] = {&mem_protocol, &mem_fan_out, N
 const struct sp_transport *const sp_transports[] = {&mem_transport, NULL};
 const struct sp_optlevel *const sp_optlevels[] = {NULL};
 void (*const sp_child_hooks[])(void) = {NULL};
+void (*const sp_term_hooks[])(void) = {NULL};
 
 /* ---- a socket and one connection of it ---- */
 
