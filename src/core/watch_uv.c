@@ -5,8 +5,9 @@
  * and which knows times below a millisecond; libuv then hands out the events. Level-triggered.
  *
  * Failure modes: adding fails for lack of memory. What libuv refuses later is tried again every 100 ms (but libuv itself
- * aborts when the kernel has no memory for a watch that it had taken on). An error on a descriptor stops libuv's handle; it is given as readable, since bytes may lie before the error, and armed again when
- * the watch still wants events. */
+ * aborts when the kernel has no memory for a watch that it had taken on). An error on a descriptor stops libuv's
+ * handle; it is given as readable, since bytes may lie before the error, and armed again when the watch still wants
+ * events. */
 #define _GNU_SOURCE /* ppoll */
 #include "watch.h"
 #include <errno.h>
