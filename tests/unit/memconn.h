@@ -148,8 +148,15 @@ static const struct sp_protocol mem_protocol = MEM_PROTOCOL(MEM_ID, false);
 static const struct sp_protocol mem_fan_out = MEM_PROTOCOL(MEM_ID + 1, true);
 
 const struct sp_protocol *const sp_protocols[] = {&mem_protocol, &mem_fan_out, NULL};
+/* A test of what is below defines MEM_TCP to have that as well. */
+#ifdef MEM_TCP
+extern const struct sp_transport sp_tcp;
+const struct sp_transport *const sp_transports[] = {&mem_transport, &sp_tcp, NULL};
+const struct sp_optlevel *const sp_optlevels[] = {&sp_tcp_opts, NULL};
+#else
 const struct sp_transport *const sp_transports[] = {&mem_transport, NULL};
 const struct sp_optlevel *const sp_optlevels[] = {NULL};
+#endif
 void (*const sp_child_hooks[])(void) = {NULL};
 void (*const sp_term_hooks[])(void) = {NULL};
 
