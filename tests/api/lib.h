@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the tests of the public calls share. Everything is checked: a helper that fails fails its test. */
+/* What the tests of the public calls share. Everything is checked: a helper that fails fails its
+ * test. */
 #ifndef TESTS_API_LIB_H
 #define TESTS_API_LIB_H
 
@@ -13,7 +14,9 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-#include <cmocka.h>
+
+#include <cmocka.h> /* needs the ones above */
+
 #include <nanomsg/nanoseal.h>
 #include <nanomsg/nn.h>
 #include <nanomsg/pair.h>
@@ -23,7 +26,7 @@
 #include <nanomsg/tcp.h>
 
 #define LIB_PATIENCE_MS 20000 /* after which an event that must come has not come */
-#define LIB_QUIET_MS 60       /* for how long nothing must come */
+#define LIB_QUIET_MS    60    /* for how long nothing must come */
 
 #if defined __SANITIZE_THREAD__ || defined __SANITIZE_ADDRESS__
 #define LIB_SLOW 1
@@ -114,10 +117,13 @@ static inline int lib_socket_in(int domain, int protocol)
     return s;
 }
 
-static inline int lib_socket(int protocol) { return lib_socket_in(AF_SP, protocol); }
+static inline int lib_socket(int protocol)
+{
+    return lib_socket_in(AF_SP, protocol);
+}
 
-/* A loopback address of this process alone, where the system has a whole network of them: so nobody else takes a port
- * that a test frees and wants again. */
+/* A loopback address of this process alone, where the system has a whole network of them: so nobody
+ * else takes a port that a test frees and wants again. */
 static inline const char *lib_host(void)
 {
     static _Thread_local char host[32] = "127.0.0.1";
@@ -138,7 +144,10 @@ static inline const char *lib_listen(int s)
     return address;
 }
 
-static inline uint64_t lib_stat(int s, int stat) { return nn_get_statistic(s, stat); }
+static inline uint64_t lib_stat(int s, int stat)
+{
+    return nn_get_statistic(s, stat);
+}
 
 /* Waits until s has n peers. */
 static inline void lib_peers(int s, uint64_t n)
@@ -150,7 +159,8 @@ static inline void lib_peers(int s, uint64_t n)
 static inline void lib_join(int s, int c)
 {
     char address[160];
-    uint64_t n = lib_stat(s, NN_STAT_CURRENT_CONNECTIONS), m = lib_stat(c, NN_STAT_CURRENT_CONNECTIONS);
+    uint64_t n = lib_stat(s, NN_STAT_CURRENT_CONNECTIONS),
+             m = lib_stat(c, NN_STAT_CURRENT_CONNECTIONS);
     snprintf(address, sizeof address, "%s", lib_listen(s));
     lib_ok(nn_connect(c, address));
     lib_peers(s, n + 1);
@@ -168,7 +178,10 @@ static inline struct lib_two lib_two_in(int domain, int server, int client)
     return t;
 }
 
-static inline struct lib_two lib_two(int server, int client) { return lib_two_in(AF_SP, server, client); }
+static inline struct lib_two lib_two(int server, int client)
+{
+    return lib_two_in(AF_SP, server, client);
+}
 
 static inline void lib_close(struct lib_two t)
 {

@@ -2,7 +2,10 @@
 /* Every form of a tcp address, and what is wrong with the others. */
 #include "lib.h"
 
-static int open_rep(void) { return lib_socket(NN_REP); }
+static int open_rep(void)
+{
+    return lib_socket(NN_REP);
+}
 
 /* The port of the address that was bound last. */
 static int port_of(int s)
@@ -146,7 +149,8 @@ static void refused(const struct bad *rows, size_t n, int ipv4only)
         lib_set(s, NN_IPV4ONLY, ipv4only);
         int rc = nn_bind(s, rows[i].address), err = nn_errno();
         if (rows[i].bind_error && (rc != -1 || err != rows[i].bind_error))
-            fail_msg("bind %s: %d %s, expected %s", rows[i].address, rc, nn_strerror(err), nn_strerror(rows[i].bind_error));
+            fail_msg("bind %s: %d %s, expected %s", rows[i].address, rc, nn_strerror(err),
+                     nn_strerror(rows[i].bind_error));
         rc = nn_connect(s, rows[i].address), err = nn_errno();
         if (rows[i].connect_error && (rc != -1 || err != rows[i].connect_error))
             fail_msg("connect %s: %d %s, expected %s", rows[i].address, rc, nn_strerror(err),
@@ -158,8 +162,11 @@ static void refused(const struct bad *rows, size_t n, int ipv4only)
 
 static void no_scheme(void **state)
 {
-    static const struct bad rows[] = {{"", EINVAL, EINVAL}, {"tcp", EINVAL, EINVAL}, {"tcp:", EINVAL, EINVAL},
-                                      {"tcp:/127.0.0.1:5555", EINVAL, EINVAL}, {"127.0.0.1:5555", EINVAL, EINVAL}};
+    static const struct bad rows[] = {{"", EINVAL, EINVAL},
+                                      {"tcp", EINVAL, EINVAL},
+                                      {"tcp:", EINVAL, EINVAL},
+                                      {"tcp:/127.0.0.1:5555", EINVAL, EINVAL},
+                                      {"127.0.0.1:5555", EINVAL, EINVAL}};
     (void)state;
     REFUSED(rows, 1);
 }
@@ -176,11 +183,16 @@ static void unknown_scheme(void **state)
 static void bad_ports(void **state)
 {
     static const struct bad rows[] = {
-        {"tcp://127.0.0.1:0", EINVAL, EINVAL},     {"tcp://127.0.0.1:65536", EINVAL, EINVAL},
-        {"tcp://127.0.0.1:", EINVAL, EINVAL},      {"tcp://127.0.0.1", EINVAL, EINVAL},
-        {"tcp://127.0.0.1:abc", EINVAL, EINVAL},   {"tcp://127.0.0.1:55x", EINVAL, EINVAL},
-        {"tcp://127.0.0.1:-1", EINVAL, EINVAL},    {"tcp://127.0.0.1:99999999999", EINVAL, EINVAL},
-        {"tcp://*:0", EINVAL, EINVAL},             {"tcp://", EINVAL, EINVAL},
+        {"tcp://127.0.0.1:0", EINVAL, EINVAL},
+        {"tcp://127.0.0.1:65536", EINVAL, EINVAL},
+        {"tcp://127.0.0.1:", EINVAL, EINVAL},
+        {"tcp://127.0.0.1", EINVAL, EINVAL},
+        {"tcp://127.0.0.1:abc", EINVAL, EINVAL},
+        {"tcp://127.0.0.1:55x", EINVAL, EINVAL},
+        {"tcp://127.0.0.1:-1", EINVAL, EINVAL},
+        {"tcp://127.0.0.1:99999999999", EINVAL, EINVAL},
+        {"tcp://*:0", EINVAL, EINVAL},
+        {"tcp://", EINVAL, EINVAL},
         {"tcp://:", EINVAL, EINVAL},
     };
     (void)state;

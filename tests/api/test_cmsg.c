@@ -8,8 +8,8 @@ struct received {
     int len;
     unsigned char hdr[64]; /* SP header */
     size_t hdr_len;
-    int n_hdr;             /* how many SP headers there were */
-    uint32_t pipe;         /* 0: none */
+    int n_hdr;     /* how many SP headers there were */
+    uint32_t pipe; /* 0: none */
 };
 
 static void parse(struct received *r, const struct nn_msghdr *h)
@@ -18,7 +18,8 @@ static void parse(struct received *r, const struct nn_msghdr *h)
         if (c->cmsg_level == PROTO_SP && c->cmsg_type == SP_HDR) {
             memcpy(&r->hdr_len, NN_CMSG_DATA(c), sizeof r->hdr_len);
             assert_in_range(r->hdr_len, 0, sizeof r->hdr);
-            assert_in_range(c->cmsg_len, NN_CMSG_LEN(sizeof(size_t) + r->hdr_len), NN_CMSG_SPACE(sizeof(size_t) + r->hdr_len));
+            assert_in_range(c->cmsg_len, NN_CMSG_LEN(sizeof(size_t) + r->hdr_len),
+                            NN_CMSG_SPACE(sizeof(size_t) + r->hdr_len));
             memcpy(r->hdr, NN_CMSG_DATA(c) + sizeof(size_t), r->hdr_len);
             r->n_hdr++;
         } else if (c->cmsg_level == NN_SOL_SOCKET && c->cmsg_type == NN_PIPE_ID) {
@@ -33,7 +34,8 @@ static struct received receive(int s)
     struct received r = {.len = 0};
     unsigned char control[256];
     struct nn_iovec v = {r.body, sizeof r.body - 1};
-    struct nn_msghdr h = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+    struct nn_msghdr h = {
+        .msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
     r.len = lib_ok(nn_recvmsg(s, &h, 0));
     parse(&r, &h);
     return r;
@@ -52,7 +54,9 @@ static int send_bytes(int s, const char *body, size_t len, const void *hdr, size
     if (hdr_len)
         memcpy(NN_CMSG_DATA(c) + sizeof hdr_len, hdr, hdr_len);
     struct nn_iovec v = {(void *)(uintptr_t)body, len};
-    struct nn_msghdr h = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = control,
+    struct nn_msghdr h = {.msg_iov = &v,
+                          .msg_iovlen = 1,
+                          .msg_control = control,
                           .msg_controllen = NN_CMSG_SPACE(sizeof hdr_len + hdr_len)};
     return nn_sendmsg(s, &h, 0);
 }
@@ -162,7 +166,8 @@ static void a_send_takes_control_data(void **state)
     struct lib_two t = lib_two(NN_PAIR, NN_PAIR);
     void *control = NULL, *body = NULL;
     struct nn_iovec v = {&body, NN_MSG};
-    struct nn_msghdr h = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = NN_MSG};
+    struct nn_msghdr h = {
+        .msg_iov = &v, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = NN_MSG};
     lib_send(t.c, "forth");
     lib_ok(nn_recvmsg(t.s, &h, 0));
     lib_ok(nn_sendmsg(t.s, &h, 0)); /* a leak checker sees whether both were taken */
@@ -328,7 +333,8 @@ static void raw_sockets_forward_a_request(void **state)
     lib_expect(server, "over a bridge");
     lib_send(server, "and back");
     r = receive(back);
-    assert_int_equal(r.hdr_len, 4); /* the front's pipe, as in nanomsg; the rest of the stack is in the body */
+    assert_int_equal(r.hdr_len,
+                     4); /* the front's pipe, as in nanomsg; the rest of the stack is in the body */
     lib_ok(forward(front, &r));
     lib_expect(client, "and back");
     nn_close(client);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* How messages flow: without the caller's help, against resistance, and when they are large; and that nothing stirs
- * when nothing flows. */
+/* How messages flow: without the caller's help, against resistance, and when they are large; and
+ * that nothing stirs when nothing flows. */
 #include "lib.h"
 #include <dirent.h>
 #include <pthread.h>
 #include <sys/wait.h>
 
-static char big[100000];        /* received into */
+static char big[100000];       /* received into */
 static const char out[100000]; /* sent, also by another thread */
 
 /* ---- a caller that computes ---- */
@@ -26,7 +26,8 @@ static void a_burst_leaves_while_the_caller_computes(void **state)
         int one = 1, s = nn_socket(AF_SP, NN_PULL);
         size_t len = sizeof address;
         nn_setsockopt(s, NN_SOL_SOCKET, NN_ALLOW_PORT0, &one, sizeof one);
-        if (nn_bind(s, "tcp://127.0.0.1:0") < 0 || nn_getsockopt(s, NN_SOL_SOCKET, NN_LAST_ENDPOINT, address, &len) < 0 ||
+        if (nn_bind(s, "tcp://127.0.0.1:0") < 0 ||
+            nn_getsockopt(s, NN_SOL_SOCKET, NN_LAST_ENDPOINT, address, &len) < 0 ||
             write(ready[1], address, sizeof address) < 0)
             _exit(99);
         for (int i = 0; i < 100; i++)
@@ -42,7 +43,8 @@ static void a_burst_leaves_while_the_caller_computes(void **state)
     lib_peers(s, 1);
     for (int i = 0; i < 100; i++)
         lib_send(s, "cpu");
-    assert_int_equal(read(ready[0], &c, 1), 1); /* the last ones were gathered, and have left nevertheless */
+    assert_int_equal(read(ready[0], &c, 1),
+                     1); /* the last ones were gathered, and have left nevertheless */
     close(go[1]);
     close(go[0]);
     assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -224,7 +226,7 @@ static long switches(void)
 static void expect_quiet(void)
 {
     if (switches() < 0)
-        skip(); /* no /proc */
+        skip();     /* no /proc */
     lib_pause(500); /* what was under way ends: the helper settles, idle workers stay asleep */
     long before = switches();
     lib_pause(1000);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The library's life: numbers of sockets, nn_term, nn_init, fork, exit. Each that ends the library does so in a child. */
+/* The library's life: numbers of sockets, nn_term, nn_init, fork, exit. Each that ends the library
+ * does so in a child. */
 #include "lib.h"
 #include <fcntl.h>
 #include <pthread.h>
@@ -9,12 +10,18 @@
 
 /* ThreadSanitizer would not let a child of a process with threads start some. */
 const char *__tsan_default_options(void);
-const char *__tsan_default_options(void) { return "die_after_fork=0:report_thread_leaks=0"; }
+const char *__tsan_default_options(void)
+{
+    return "die_after_fork=0:report_thread_leaks=0";
+}
 
 /* What a child has of its parent's memory it forgets, which is no leak. */
 static int a_child;
 int __lsan_is_turned_off(void);
-int __lsan_is_turned_off(void) { return a_child; }
+int __lsan_is_turned_off(void)
+{
+    return a_child;
+}
 
 /* In a child nothing of cmocka may be used: a check that fails says so and exits. */
 #define CHECK(cond)                                                                                \
@@ -295,7 +302,8 @@ static void a_child_that_exits_disturbs_nobody(void **state)
     lib_close(t);
 }
 
-/* A peer sees the end of the parent although a child lives on: the child holds none of its descriptors. */
+/* A peer sees the end of the parent although a child lives on: the child holds none of its
+ * descriptors. */
 static void wait_for_release(void *arg)
 {
     char c;
@@ -387,7 +395,8 @@ static void no_descriptor_survives_an_exec(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(numbers_start_at_zero), /* those with children first: TSan cannot follow a fork with threads */
+        cmocka_unit_test(numbers_start_at_zero), /* those with children first: TSan cannot follow a
+                                                    fork with threads */
         cmocka_unit_test(sockets_end_at_the_limit_of_descriptors),
         cmocka_unit_test(after_term_all_is_closed),
         cmocka_unit_test(init_undoes_term),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The end of sockets and endpoints: what was accepted still arrives, addresses are free at once, nobody waits. */
+/* The end of sockets and endpoints: what was accepted still arrives, addresses are free at once,
+ * nobody waits. */
 #include "lib.h"
 #include <sys/wait.h>
 
@@ -210,7 +211,8 @@ static void shutdown_of_an_attempt(void **state)
     (void)state;
     int c = lib_socket(NN_PULL);
     for (int i = 0; i < 20; i++) {
-        int id = lib_ok(nn_connect(c, i % 2 ? "tcp://127.0.0.1:1" : "tcp://no.such.name.invalid:1"));
+        int id =
+            lib_ok(nn_connect(c, i % 2 ? "tcp://127.0.0.1:1" : "tcp://no.such.name.invalid:1"));
         lib_ok(nn_shutdown(c, id));
     }
     nn_close(c);
@@ -218,8 +220,9 @@ static void shutdown_of_an_attempt(void **state)
 
 /* ---- the end of the process ---- */
 
-/* A child that runs fn once it is told an address. The library must not run here when it is made: it is stopped at the
- * end of each of these tests, as ThreadSanitizer cannot follow a fork of a process with threads. */
+/* A child that runs fn once it is told an address. The library must not run here when it is made:
+ * it is stopped at the end of each of these tests, as ThreadSanitizer cannot follow a fork of a
+ * process with threads. */
 static pid_t child_of(void (*fn)(int s, const char *address), int linger_ms, int *tell)
 {
     int p[2];

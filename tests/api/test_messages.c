@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Message memory, and the ways in which nn_send, nn_recv, nn_sendmsg and nn_recvmsg take and give bodies. */
+/* Message memory, and the ways in which nn_send, nn_recv, nn_sendmsg and nn_recvmsg take and give
+ * bodies. */
 #include "lib.h"
 
 static int setup(void **state)
@@ -16,7 +17,10 @@ static int teardown(void **state)
     return 0;
 }
 
-static struct lib_two *two_of(void **state) { return *state; }
+static struct lib_two *two_of(void **state)
+{
+    return *state;
+}
 
 static void *message(const char *text)
 {
@@ -143,7 +147,8 @@ static void a_short_buffer_gets_the_beginning(void **state)
 static void sizes_arrive_as_they_were_sent(void **state)
 {
     struct lib_two *t = two_of(state);
-    static const int sizes[] = {0, 1, 7, 8, 31, 4095, 4096, 4097, 16383, 16384, 16385, 65535, 65536, 65537, 200000, 1048576};
+    static const int sizes[] = {0,     1,     7,     8,     31,    4095,  4096,   4097,
+                                16383, 16384, 16385, 65535, 65536, 65537, 200000, 1048576};
     unsigned char *out = malloc(1048576), *in = malloc(1048576);
     assert_true(out && in);
     for (int i = 0; i < 1048576; i++)
@@ -194,7 +199,8 @@ static void a_message_is_taken_by_a_send(void **state)
 {
     struct lib_two *t = two_of(state);
     void *m = message("taken");
-    assert_int_equal(nn_send(t->c, &m, NN_MSG, 0), 5); /* a leak checker sees whether it was taken */
+    assert_int_equal(nn_send(t->c, &m, NN_MSG, 0),
+                     5); /* a leak checker sees whether it was taken */
     lib_expect(t->s, "taken");
 }
 

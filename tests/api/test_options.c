@@ -3,24 +3,29 @@
 #include "lib.h"
 #include <limits.h>
 
-static int put(int s, int level, int option, int v) { return nn_setsockopt(s, level, option, &v, sizeof v); }
+static int put(int s, int level, int option, int v)
+{
+    return nn_setsockopt(s, level, option, &v, sizeof v);
+}
 
 static void defaults_are_nanomsgs(void **state)
 {
     static const struct {
         int option, value;
     } rows[] = {
-        {NN_LINGER, 1000},       {NN_SNDBUF, 131072},       {NN_RCVBUF, 131072},    {NN_SNDTIMEO, -1},
-        {NN_RCVTIMEO, -1},       {NN_RECONNECT_IVL, 100},   {NN_RECONNECT_IVL_MAX, 0}, {NN_SNDPRIO, 8},
-        {NN_RCVPRIO, 8},         {NN_IPV4ONLY, 1},          {NN_RCVMAXSIZE, 1048576}, {NN_MAXTTL, 8},
-        {NN_DOMAIN, AF_SP},      {NN_PROTOCOL, NN_REP},     {NN_HANDSHAKE_TIMEO, 10000},
-        {NN_MAX_HANDSHAKES, 256}, {NN_ALLOW_PORT0, 0},      {NN_BUSY_POLL, 0},
+        {NN_LINGER, 1000},         {NN_SNDBUF, 131072},      {NN_RCVBUF, 131072},
+        {NN_SNDTIMEO, -1},         {NN_RCVTIMEO, -1},        {NN_RECONNECT_IVL, 100},
+        {NN_RECONNECT_IVL_MAX, 0}, {NN_SNDPRIO, 8},          {NN_RCVPRIO, 8},
+        {NN_IPV4ONLY, 1},          {NN_RCVMAXSIZE, 1048576}, {NN_MAXTTL, 8},
+        {NN_DOMAIN, AF_SP},        {NN_PROTOCOL, NN_REP},    {NN_HANDSHAKE_TIMEO, 10000},
+        {NN_MAX_HANDSHAKES, 256},  {NN_ALLOW_PORT0, 0},      {NN_BUSY_POLL, 0},
     };
     (void)state;
     int s = lib_ok(nn_socket(AF_SP, NN_REP));
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (lib_get(s, rows[i].option) != rows[i].value)
-            fail_msg("option %d is %d, not %d", rows[i].option, lib_get(s, rows[i].option), rows[i].value);
+            fail_msg("option %d is %d, not %d", rows[i].option, lib_get(s, rows[i].option),
+                     rows[i].value);
     nn_close(s);
 }
 
@@ -41,20 +46,28 @@ static void values_in_range_are_kept(void **state)
     static const struct {
         int option, value;
     } rows[] = {
-        {NN_LINGER, 0},        {NN_LINGER, 5000},        {NN_SNDBUF, 1},          {NN_SNDBUF, INT_MAX},
-        {NN_RCVBUF, 1},        {NN_RCVBUF, INT_MAX},     {NN_SNDTIMEO, 0},        {NN_RCVTIMEO, INT_MAX},
-        {NN_RECONNECT_IVL, 1}, {NN_RECONNECT_IVL_MAX, 7}, {NN_SNDPRIO, 1},        {NN_SNDPRIO, 16},
-        {NN_RCVPRIO, 1},       {NN_RCVPRIO, 16},         {NN_IPV4ONLY, 0},        {NN_IPV4ONLY, 1},
-        {NN_RCVMAXSIZE, -1},   {NN_RCVMAXSIZE, 0},       {NN_RCVMAXSIZE, INT_MAX}, {NN_MAXTTL, 1},
-        {NN_MAXTTL, 255},      {NN_MAX_PEERS, 1},        {NN_MAX_HANDSHAKES, 1},  {NN_HANDSHAKE_TIMEO, 1},
-        {NN_ALLOW_PORT0, 1},   {NN_BUSY_POLL, 50},       {NN_GATHER, 4096},
+        {NN_LINGER, 0},           {NN_LINGER, 5000},
+        {NN_SNDBUF, 1},           {NN_SNDBUF, INT_MAX},
+        {NN_RCVBUF, 1},           {NN_RCVBUF, INT_MAX},
+        {NN_SNDTIMEO, 0},         {NN_RCVTIMEO, INT_MAX},
+        {NN_RECONNECT_IVL, 1},    {NN_RECONNECT_IVL_MAX, 7},
+        {NN_SNDPRIO, 1},          {NN_SNDPRIO, 16},
+        {NN_RCVPRIO, 1},          {NN_RCVPRIO, 16},
+        {NN_IPV4ONLY, 0},         {NN_IPV4ONLY, 1},
+        {NN_RCVMAXSIZE, -1},      {NN_RCVMAXSIZE, 0},
+        {NN_RCVMAXSIZE, INT_MAX}, {NN_MAXTTL, 1},
+        {NN_MAXTTL, 255},         {NN_MAX_PEERS, 1},
+        {NN_MAX_HANDSHAKES, 1},   {NN_HANDSHAKE_TIMEO, 1},
+        {NN_ALLOW_PORT0, 1},      {NN_BUSY_POLL, 50},
+        {NN_GATHER, 4096},
     };
     (void)state;
     int s = lib_ok(nn_socket(AF_SP, NN_PUB));
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         lib_set(s, rows[i].option, rows[i].value);
         if (lib_get(s, rows[i].option) != rows[i].value)
-            fail_msg("option %d reads %d, not %d", rows[i].option, lib_get(s, rows[i].option), rows[i].value);
+            fail_msg("option %d reads %d, not %d", rows[i].option, lib_get(s, rows[i].option),
+                     rows[i].value);
     }
     nn_close(s);
 }
@@ -64,11 +77,13 @@ static void values_out_of_range_are_refused(void **state)
     static const struct {
         int option, value;
     } rows[] = {
-        {NN_SNDBUF, 0},       {NN_SNDBUF, -1},     {NN_RCVBUF, 0},      {NN_RCVBUF, INT_MIN},
-        {NN_SNDPRIO, 0},      {NN_SNDPRIO, 17},    {NN_RCVPRIO, 0},     {NN_RCVPRIO, 17},
-        {NN_IPV4ONLY, 2},     {NN_IPV4ONLY, -1},   {NN_RCVMAXSIZE, -2}, {NN_MAXTTL, 0},
-        {NN_MAXTTL, 256},     {NN_RECONNECT_IVL, -1}, {NN_RECONNECT_IVL_MAX, -1}, {NN_MAX_PEERS, 0},
-        {NN_MAX_HANDSHAKES, 0}, {NN_ALLOW_PORT0, 2}, {NN_BUSY_POLL, -1}, {NN_HANDSHAKE_TIMEO, 0},
+        {NN_SNDBUF, 0},       {NN_SNDBUF, -1},         {NN_RCVBUF, 0},
+        {NN_RCVBUF, INT_MIN}, {NN_SNDPRIO, 0},         {NN_SNDPRIO, 17},
+        {NN_RCVPRIO, 0},      {NN_RCVPRIO, 17},        {NN_IPV4ONLY, 2},
+        {NN_IPV4ONLY, -1},    {NN_RCVMAXSIZE, -2},     {NN_MAXTTL, 0},
+        {NN_MAXTTL, 256},     {NN_RECONNECT_IVL, -1},  {NN_RECONNECT_IVL_MAX, -1},
+        {NN_MAX_PEERS, 0},    {NN_MAX_HANDSHAKES, 0},  {NN_ALLOW_PORT0, 2},
+        {NN_BUSY_POLL, -1},   {NN_HANDSHAKE_TIMEO, 0},
     };
     (void)state;
     int s = lib_ok(nn_socket(AF_SP, NN_PUB));
@@ -103,8 +118,9 @@ static void negative_timeouts_read_as_minus_one(void **state)
 
 static void wrong_lengths_are_refused(void **state)
 {
-    static const int options[] = {NN_LINGER, NN_SNDBUF, NN_RCVTIMEO, NN_RECONNECT_IVL, NN_SNDPRIO, NN_IPV4ONLY,
-                                  NN_RCVMAXSIZE, NN_MAXTTL, NN_HANDSHAKE_TIMEO, NN_MAX_PEERS};
+    static const int options[] = {NN_LINGER,          NN_SNDBUF,   NN_RCVTIMEO,   NN_RECONNECT_IVL,
+                                  NN_SNDPRIO,         NN_IPV4ONLY, NN_RCVMAXSIZE, NN_MAXTTL,
+                                  NN_HANDSHAKE_TIMEO, NN_MAX_PEERS};
     (void)state;
     int64_t v = 1;
     int s = lib_ok(nn_socket(AF_SP, NN_REQ));
@@ -144,7 +160,8 @@ static void unknown_options_and_levels(void **state)
 
 static void read_only_options_cannot_be_set(void **state)
 {
-    static const int options[] = {NN_DOMAIN, NN_PROTOCOL, NN_SNDFD, NN_RCVFD, NN_LAST_ENDPOINT, NN_LAST_REASON};
+    static const int options[] = {NN_DOMAIN, NN_PROTOCOL,      NN_SNDFD,
+                                  NN_RCVFD,  NN_LAST_ENDPOINT, NN_LAST_REASON};
     (void)state;
     int s = lib_ok(nn_socket(AF_SP, NN_REQ));
     for (size_t i = 0; i < sizeof options / sizeof *options; i++)

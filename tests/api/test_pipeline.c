@@ -2,7 +2,6 @@
 /* PUSH and PULL, PAIR, and priorities. */
 #include "lib.h"
 
-
 /* Connects s to c, which listens, with this priority on s's side. */
 static void dial_with(int s, int c, int option, int prio)
 {
@@ -192,7 +191,8 @@ static void a_pair_refuses_a_second_peer(void **state)
     lib_ok(nn_connect(b, address));
     lib_until(lib_stat(b, NN_STAT_CONNECT_ERRORS) > 1); /* it keeps trying */
     assert_int_equal(lib_stat(s, NN_STAT_CURRENT_CONNECTIONS), 1);
-    lib_fails(nn_send(b, "x", 1, NN_DONTWAIT), EAGAIN); /* and loses nothing into the refused connection */
+    lib_fails(nn_send(b, "x", 1, NN_DONTWAIT),
+              EAGAIN); /* and loses nothing into the refused connection */
     lib_send(a, "mine");
     lib_expect(s, "mine");
     nn_close(a);

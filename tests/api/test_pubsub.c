@@ -36,7 +36,8 @@ static const char *what_arrives(struct lib_two t, const char *const *texts, size
 }
 
 static const char *const letters[] = {"a", "ab", "abc", "b", "ba"};
-#define ARRIVES(t, texts) assert_string_equal(what_arrives(t, letters, sizeof letters / sizeof *letters), texts)
+#define ARRIVES(t, texts)                                                                          \
+    assert_string_equal(what_arrives(t, letters, sizeof letters / sizeof *letters), texts)
 
 static void without_subscriptions_nothing_arrives(void **state)
 {
@@ -172,7 +173,8 @@ static void a_slow_subscriber_loses_messages_and_nobody_waits(void **state)
     (void)state;
     static char big[60000];
     struct lib_two t = lib_two(NN_PUB, NN_SUB);
-    lib_until((lib_ok(nn_send(t.s, big, sizeof big, 0)), lib_stat(t.s, NN_STAT_MESSAGES_DROPPED_SEND) > 3));
+    lib_until((lib_ok(nn_send(t.s, big, sizeof big, 0)),
+               lib_stat(t.s, NN_STAT_MESSAGES_DROPPED_SEND) > 3));
     struct nn_pipe_info info = {.size = sizeof info};
     assert_int_equal(nn_pipes(t.s, &info, 1), 1);
     assert_true(info.drops > 3);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Why a connection failed or ended: NN_LAST_REASON, the counter, the line of nn_log and NN_PRINT_ERRORS. */
+/* Why a connection failed or ended: NN_LAST_REASON, the counter, the line of nn_log and
+ * NN_PRINT_ERRORS. */
 #include "lib.h"
 #include <arpa/inet.h>
 #include <pthread.h>
@@ -7,7 +8,10 @@
 #include <sys/wait.h>
 
 const char *__tsan_default_options(void);
-const char *__tsan_default_options(void) { return "die_after_fork=0"; }
+const char *__tsan_default_options(void)
+{
+    return "die_after_fork=0";
+}
 
 /* ---- the lines that nn_log got ---- */
 
@@ -239,7 +243,8 @@ static void limit_when_there_are_enough_peers(void **state)
 {
     (void)state;
     char address[160];
-    int s = lib_socket(NN_PULL), a = lib_socket(NN_PUSH), b = lib_socket(NN_PUSH), c = lib_socket(NN_PUSH);
+    int s = lib_socket(NN_PULL), a = lib_socket(NN_PUSH), b = lib_socket(NN_PUSH),
+        c = lib_socket(NN_PUSH);
     lib_set(s, NN_MAX_PEERS, 2);
     snprintf(address, sizeof address, "%s", lib_listen(s));
     lib_ok(nn_connect(a, address));
@@ -291,7 +296,6 @@ static void a_line_names_socket_and_endpoint(void **state)
     assert_true(line_has("sensor", "connect"));
     nn_close(c);
 }
-
 
 static void a_name_cannot_forge_lines(void **state)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* nn_connect tries again and again: how soon, and when it starts anew. A plain listener watches the attempts. */
+/* nn_connect tries again and again: how soon, and when it starts anew. A plain listener watches the
+ * attempts. */
 #include "lib.h"
 #include <arpa/inet.h>
 #include <poll.h>
@@ -49,6 +50,15 @@ static void gaps(int ivl, int ivl_max, int64_t *gap, int n)
     close(l);
 }
 
+/* A busy machine makes gaps longer, hardly all of them. */
+static int64_t least(const int64_t *gap, int n)
+{
+    int64_t v = gap[0];
+    for (int i = 1; i < n; i++)
+        v = gap[i] < v ? gap[i] : v;
+    return v;
+}
+
 static void a_failed_connect_is_tried_again(void **state)
 {
     (void)state;
@@ -90,7 +100,8 @@ static void the_interval_stays_without_a_maximum(void **state)
     int64_t gap[6];
     gaps(40, 0, gap, 6);
     for (int i = 0; i < 6; i++)
-        assert_in_range(gap[i], 29, LIB_SLOW ? 1000 : 200); /* jitter takes at most a quarter */
+        assert_in_range(gap[i], 29, LIB_PATIENCE_MS); /* jitter takes at most a quarter */
+    assert_in_range(least(gap + 3, 3), 29, 200);      /* doubled, these would be 240 at least */
 }
 
 static void the_interval_doubles_up_to_the_maximum(void **state)
@@ -100,7 +111,9 @@ static void the_interval_doubles_up_to_the_maximum(void **state)
     gaps(20, 160, gap, 6);
     static const int want[] = {20, 40, 80, 160, 160, 160};
     for (int i = 0; i < 6; i++)
-        assert_in_range(gap[i], want[i] * 3 / 4 - 1, want[i] + (LIB_SLOW ? 1000 : 150));
+        assert_in_range(gap[i], want[i] * 3 / 4 - 1, LIB_PATIENCE_MS);
+    assert_in_range(least(gap + 4, 2), 119,
+                    239); /* without the maximum these would be 240 at least */
 }
 
 static void the_intervals_of_a_fleet_differ(void **state)
@@ -124,7 +137,7 @@ static void a_connection_that_lasted_resets_the_interval(void **state)
     lib_set(c, NN_RECONNECT_IVL, 20);
     lib_set(c, NN_RECONNECT_IVL_MAX, 5000);
     lib_ok(nn_connect(c, address));
-    for (int i = 0; i < 5; i++) /* the interval is 640 ms then */
+    for (int i = 0; i < 6; i++) /* the interval is 1280 ms then */
         close(attempt(l, NULL));
     int fd = attempt(l, NULL);
     assert_int_equal(send(fd, greeting, sizeof greeting, 0), sizeof greeting);
@@ -133,7 +146,7 @@ static void a_connection_that_lasted_resets_the_interval(void **state)
     close(fd);
     lost = lib_now_ms();
     close(attempt(l, &now));
-    assert_in_range(now - lost, 0, 400);
+    assert_in_range(now - lost, 0, 900);
     nn_close(c);
     close(l);
 }

@@ -165,7 +165,8 @@ static void an_answer_to_an_earlier_sending_counts(void **state)
     int s = lib_socket_in(AF_SP_RAW, NN_REP), c = lib_socket(NN_REQ);
     unsigned char first[128], again[128];
     struct nn_iovec v = {buf, sizeof buf};
-    struct nn_msghdr h = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = first, .msg_controllen = sizeof first};
+    struct nn_msghdr h = {
+        .msg_iov = &v, .msg_iovlen = 1, .msg_control = first, .msg_controllen = sizeof first};
     lib_join(s, c);
     resend_every(c, 30);
     lib_send(c, "q");
@@ -250,7 +251,8 @@ static void forward(int from, int to)
 {
     unsigned char control[256];
     struct nn_iovec v = {buf, sizeof buf};
-    struct nn_msghdr h = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+    struct nn_msghdr h = {
+        .msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
     v.iov_len = (size_t)lib_ok(nn_recvmsg(from, &h, 0));
     lib_ok(nn_sendmsg(to, &h, 0));
 }

@@ -4,7 +4,8 @@
 
 static void bad_numbers(void **state)
 {
-    static const int bad[] = {0, 100, 108, 200, 204, 300, 305, 400, 402, 500, 511, 520, 523, 600, 609, -1, INT32_MAX};
+    static const int bad[] = {0,   100, 108, 200, 204, 300, 305, 400,      402,
+                              500, 511, 520, 523, 600, 609, -1,  INT32_MAX};
     (void)state;
     int s = lib_socket(NN_REQ);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -25,8 +26,9 @@ static void a_bad_socket(void **state)
 
 static void a_new_socket_has_counted_nothing(void **state)
 {
-    static const int all[] = {101, 102, 103, 104, 105, 106, 107, 201, 202, 203, 301, 302, 303, 304, 401, 501, 502, 503, 504,
-                              505, 506, 507, 508, 509, 510, 521, 522, 601, 602, 603, 604, 605, 606, 607, 608};
+    static const int all[] = {101, 102, 103, 104, 105, 106, 107, 201, 202, 203, 301, 302,
+                              303, 304, 401, 501, 502, 503, 504, 505, 506, 507, 508, 509,
+                              510, 521, 522, 601, 602, 603, 604, 605, 606, 607, 608};
     (void)state;
     int s = lib_ok(nn_socket(AF_SP, NN_REQ));
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)

@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 
 #define N_THREADS 100
-#define N_ROUNDS 10
+#define N_ROUNDS  10
 
 static atomic_int n_done, n_failed;
 static char server[160];
@@ -168,7 +168,8 @@ static void options_and_endpoints_change_while_messages_flow(void **state)
     lib_text(two.s, NN_LAST_ENDPOINT, server, sizeof server);
     shared = two.c;
     n_failed = stop = 0;
-    pthread_t t[] = {start(send_many, NULL, 0), start(set_options, NULL, 0), start(come_and_go, NULL, 0)};
+    pthread_t t[] = {start(send_many, NULL, 0), start(set_options, NULL, 0),
+                     start(come_and_go, NULL, 0)};
     for (int i = 0; i < 500; i++)
         lib_expect(two.s, "from one of them");
     stop = 1;

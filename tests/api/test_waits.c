@@ -105,7 +105,10 @@ static pthread_t later(struct later *l)
     return t;
 }
 
-static int send_x(int s) { return nn_send(s, "x", 1, 0); }
+static int send_x(int s)
+{
+    return nn_send(s, "x", 1, 0);
+}
 
 static void a_message_from_another_thread(void **state)
 {
@@ -282,7 +285,10 @@ static void signals_with_restart_end_waits_too(void **state)
     signals_end(SA_RESTART);
 }
 
-static void *park_main(void *arg) { return (void *)(intptr_t)nn_recv(*(int *)arg, (char[4]){0}, 4, 0); }
+static void *park_main(void *arg)
+{
+    return (void *)(intptr_t)nn_recv(*(int *)arg, (char[4]){0}, 4, 0);
+}
 
 static void a_signal_ends_the_wait_of_a_caller_that_does_not_lead(void **state)
 {

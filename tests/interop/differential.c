@@ -1,110 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Makes calls and prints what they return. Compiled twice, with libnanomsg and with this library, the output has to be the
- * same but for what differential.sh lists. Each group runs in a child, as libnanomsg aborts at some of them. */
-#include <arpa/inet.h>
-#include <errno.h>
-#include <nanomsg/nn.h>
-#include <nanomsg/pair.h>
-#include <nanomsg/pipeline.h>
-#include <nanomsg/pubsub.h>
-#include <nanomsg/reqrep.h>
-#include <nanomsg/tcp.h>
-#include <poll.h>
-#include <signal.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
+/* Makes calls and prints what they return. Compiled twice, with libnanomsg and with this library,
+ * the output has to be the same but for what differential.sh lists. Each group runs in a child, as
+ * libnanomsg aborts at some of them. */
+#include "differential.h"
 
-static const char *group;
-
-static const char *name_of(int err)
-{
-    static const struct {
-        int err;
-        const char *name;
-    } names[] = {
-        {EBADF, "EBADF"},       {EINVAL, "EINVAL"},         {EAGAIN, "EAGAIN"},       {ETIMEDOUT, "ETIMEDOUT"},
-        {EINTR, "EINTR"},       {EFAULT, "EFAULT"},         {ENOPROTOOPT, "ENOPROTOOPT"}, {ENOTSUP, "ENOTSUP"},
-        {EFSM, "EFSM"},         {ETERM, "ETERM"},           {ENODEV, "ENODEV"},       {EADDRINUSE, "EADDRINUSE"},
-        {EADDRNOTAVAIL, "EADDRNOTAVAIL"}, {EPROTONOSUPPORT, "EPROTONOSUPPORT"}, {ENAMETOOLONG, "ENAMETOOLONG"},
-        {EAFNOSUPPORT, "EAFNOSUPPORT"}, {EMSGSIZE, "EMSGSIZE"}, {ENOMEM, "ENOMEM"}, {EMFILE, "EMFILE"},
-    };
-    static char other[16];
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (names[i].err == err)
-            return names[i].name;
-    snprintf(other, sizeof other, "%d", err);
-    return other;
-}
-
-static int show(const char *what, int rc)
-{
-    int err = nn_errno();
-    printf("%s: %s = %d%s%s\n", group, what, rc, rc < 0 ? " " : "", rc < 0 ? name_of(err) : "");
-    fflush(stdout);
-    return rc;
-}
-#define SHOW(call) show(#call, (int)(call))
-#define SHOW_AS(what, call) show(what, (int)(call))
-
-static void quietly(int s, int option, int v) { (void)nn_setsockopt(s, NN_SOL_SOCKET, option, &v, sizeof v); }
-
-static int open_socket(int domain, int protocol)
-{
-    int s = nn_socket(domain, protocol);
-    quietly(s, NN_RCVTIMEO, 300);
-    quietly(s, NN_SNDTIMEO, 300);
-    if (protocol == NN_SUB)
-        (void)nn_setsockopt(s, NN_SUB, NN_SUB_SUBSCRIBE, "", 0);
-    return s;
-}
-
-static void pause_ms(int ms)
-{
-    struct timespec t = {ms / 1000, ms % 1000 * 1000000L};
-    while (nanosleep(&t, &t) < 0 && errno == EINTR)
-        continue;
-}
-
-/* A port that was free a moment ago. */
-static const char *free_address(void)
-{
-    static char text[64];
-    struct sockaddr_in a = {.sin_family = AF_INET};
-    socklen_t len = sizeof a;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (bind(fd, (struct sockaddr *)&a, len) < 0 || getsockname(fd, (struct sockaddr *)&a, &len) < 0)
-        exit(1);
-    close(fd);
-    snprintf(text, sizeof text, "tcp://127.0.0.1:%d", ntohs(a.sin_port));
-    return text;
-}
-
-static void join_in(int domain, int server, int client, int *s, int *c)
-{
-    const char *address = free_address();
-    *s = open_socket(domain, server);
-    *c = open_socket(domain, client);
-    if (nn_bind(*s, address) < 0 || nn_connect(*c, address) < 0)
-        exit(1);
-    for (int i = 0; i < 300 && nn_get_statistic(*c, NN_STAT_CURRENT_CONNECTIONS) < 1; i++)
-        pause_ms(10);
-    pause_ms(50);
-}
-#define JOIN(server, client)                                                                       \
-    int s, c;                                                                                      \
-    join_in(AF_SP, server, client, &s, &c)
-
-/* ---- groups ---- */
-
-#include "differential_options.h"
+#include "differential_options.h" /* needs the one above */
 
 static void sockets(void)
 {
@@ -125,17 +25,23 @@ static void sockets(void)
     SHOW(nn_close(100000));
 }
 
+/* clang-format off */
+static const char *const list[] = {
+    "", "t", "tcp", "tcp:", "tcp:/", "tcp://", "tcp://:", "tcp://*", "tcp://*:", "tcp://*:0",
+    "tcp://*:65536", "tcp://*:abc", "tcp://*:1x", "tcp://*:-5", "tcp://127.0.0.1",
+    "tcp://127.0.0.1:", "tcp://127.0.0.1:0", "tcp://1.2.3:5555", "tcp://no-such-if0:5555",
+    "tcp://256.1.1.1:5555", "tcp://[::1]:5555", "tcp://::1:5555", "tcp://[::1:5555",
+    "tcp://192.0.2.1:5555", "tcp://a b:5555", "tcp://a_b:5555", "tcp://-a:5555", "tcp://a-:5555",
+    "tcp://a..b:5555", "tcp://.a:5555", "tcp://a.:5555", "tcp://eth99;127.0.0.1:5555",
+    "tcp://*;127.0.0.1:5555", "tcp://lo;127.0.0.1:5555", "tcp://127.0.0.1;127.0.0.1:5555",
+    "tcp://127.0.0.9999;127.0.0.1:5555", "tcp://;127.0.0.1:5555", "tcp://lo;:5555",
+    "tcp://lo;*:5555", "foo://127.0.0.1:5555", "://127.0.0.1:5555", "TCP://127.0.0.1:5555",
+    "tcp//127.0.0.1:5555",
+};
+/* clang-format on */
+
 static void addresses(void)
 {
-    static const char *const list[] = {
-        "", "t", "tcp", "tcp:", "tcp:/", "tcp://", "tcp://:", "tcp://*", "tcp://*:", "tcp://*:0", "tcp://*:65536",
-        "tcp://*:abc", "tcp://*:1x", "tcp://*:-5", "tcp://127.0.0.1", "tcp://127.0.0.1:", "tcp://127.0.0.1:0", "tcp://1.2.3:5555",
-        "tcp://no-such-if0:5555", "tcp://256.1.1.1:5555", "tcp://[::1]:5555", "tcp://::1:5555", "tcp://[::1:5555",
-        "tcp://192.0.2.1:5555", "tcp://a b:5555", "tcp://a_b:5555", "tcp://-a:5555", "tcp://a-:5555", "tcp://a..b:5555", "tcp://.a:5555",
-        "tcp://a.:5555", "tcp://eth99;127.0.0.1:5555", "tcp://*;127.0.0.1:5555", "tcp://lo;127.0.0.1:5555",
-        "tcp://127.0.0.1;127.0.0.1:5555", "tcp://127.0.0.9999;127.0.0.1:5555", "tcp://;127.0.0.1:5555", "tcp://lo;:5555",
-        "tcp://lo;*:5555", "foo://127.0.0.1:5555", "://127.0.0.1:5555", "TCP://127.0.0.1:5555", "tcp//127.0.0.1:5555",
-    };
     char what[160], text[200];
     for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
         int s = nn_socket(AF_SP, NN_PULL);
@@ -195,9 +101,11 @@ static void polling(void)
     char what[80];
     for (size_t i = 0; i < sizeof protocols / sizeof *protocols; i++)
         for (short events = 0; events < 4; events++) {
-            struct nn_pollfd p = {.fd = nn_socket(AF_SP, protocols[i]), .events = events, .revents = 55};
+            struct nn_pollfd p = {
+                .fd = nn_socket(AF_SP, protocols[i]), .events = events, .revents = 55};
             int rc = nn_poll(&p, 1, 10);
-            snprintf(what, sizeof what, "poll %d of an idle %d, revents %d", events, protocols[i], p.revents);
+            snprintf(what, sizeof what, "poll %d of an idle %d, revents %d", events, protocols[i],
+                     p.revents);
             SHOW_AS(what, rc);
         }
     struct nn_pollfd bad = {.fd = 999, .events = NN_POLLIN, .revents = 55};
@@ -205,7 +113,8 @@ static void polling(void)
     SHOW(nn_poll(NULL, 0, 10));
     SHOW(nn_poll(&bad, 0, 10));
     JOIN(NN_PAIR, NN_PAIR);
-    struct nn_pollfd two[2] = {{.fd = s, .events = NN_POLLIN, .revents = 55}, {.fd = c, .events = NN_POLLOUT, .revents = 55}};
+    struct nn_pollfd two[2] = {{.fd = s, .events = NN_POLLIN, .revents = 55},
+                               {.fd = c, .events = NN_POLLOUT, .revents = 55}};
     SHOW(nn_poll(two, 2, 100));
     SHOW_AS("first", two[0].revents);
     SHOW_AS("second", two[1].revents);
@@ -246,11 +155,13 @@ static void messages(void)
 static void headers(void)
 {
     char a[4], b[4];
-    struct nn_iovec in[2] = {{a, 2}, {b, 4}}, out[3] = {{(void *)"ab", 2}, {(void *)"", 0}, {(void *)"cde", 3}};
+    struct nn_iovec in[2] = {{a, 2}, {b, 4}},
+                    out[3] = {{(void *)"ab", 2}, {(void *)"", 0}, {(void *)"cde", 3}};
     struct nn_iovec null_base = {NULL, 3};
     void *m = nn_allocmsg(3, 0);
     struct nn_iovec mixed[2] = {{(void *)"ab", 2}, {&m, NN_MSG}};
-    struct nn_msghdr h = {0}, hin = {.msg_iov = in, .msg_iovlen = 2}, hout = {.msg_iov = out, .msg_iovlen = 3};
+    struct nn_msghdr h = {0}, hin = {.msg_iov = in, .msg_iovlen = 2},
+                     hout = {.msg_iov = out, .msg_iovlen = 3};
     unsigned char control[256];
     JOIN(NN_PAIR, NN_PAIR);
     SHOW(nn_sendmsg(c, &hout, 0));
@@ -277,7 +188,8 @@ static void headers(void)
     struct nn_cmsghdr *x = NN_CMSG_FIRSTHDR(&hin);
     SHOW(x != NULL);
     if (x)
-        printf("%s: length %zu level %d type %d\n", group, x->cmsg_len, x->cmsg_level, x->cmsg_type);
+        printf("%s: length %zu level %d type %d\n", group, x->cmsg_len, x->cmsg_level,
+               x->cmsg_type);
 }
 
 static void raw(void)
@@ -286,7 +198,8 @@ static void raw(void)
     char buf[8];
     unsigned char control[256];
     struct nn_iovec v = {buf, sizeof buf};
-    struct nn_msghdr h = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+    struct nn_msghdr h = {
+        .msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
     join_in(AF_SP, NN_REP, NN_REQ, &s, &c);
     int front = open_socket(AF_SP_RAW, NN_REP);
     const char *address = free_address();
@@ -300,7 +213,8 @@ static void raw(void)
     if (x) {
         size_t n;
         memcpy(&n, NN_CMSG_DATA(x), sizeof n);
-        printf("%s: length %zu level %d type %d header %zu\n", group, x->cmsg_len, x->cmsg_level, x->cmsg_type, n);
+        printf("%s: length %zu level %d type %d header %zu\n", group, x->cmsg_len, x->cmsg_level,
+               x->cmsg_type, n);
     }
     v.iov_len = 1;
     h.msg_controllen = x ? NN_CMSG_SPACE(x->cmsg_len - NN_CMSG_LEN(0)) : 0;
@@ -380,7 +294,10 @@ static void descriptors(void)
     SHOW(level(req_in));
 }
 
-static void on_alarm(int sig) { (void)sig; }
+static void on_alarm(int sig)
+{
+    (void)sig;
+}
 
 static void interrupt_in(int ms, int flags)
 {
@@ -412,8 +329,8 @@ static void signals(void)
 
 static void statistics(void)
 {
-    static const int list[] = {0, 100, 101, 102, 103, 104, 105, 106, 107, 108, 201, 202, 203, 204, 301, 302, 303, 304, 305,
-                               400, 401, 402, -1};
+    static const int list[] = {0,   100, 101, 102, 103, 104, 105, 106, 107, 108, 201, 202,
+                               203, 204, 301, 302, 303, 304, 305, 400, 401, 402, -1};
     char what[80], buf[8];
     JOIN(NN_PULL, NN_PUSH);
     SHOW(nn_send(c, "four", 4, 0));
@@ -421,7 +338,8 @@ static void statistics(void)
     for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
         errno = 0;
         uint64_t v = nn_get_statistic(s, list[i]), w = nn_get_statistic(c, list[i]);
-        snprintf(what, sizeof what, "statistic %d is %lld and %lld", list[i], (long long)v, (long long)w);
+        snprintf(what, sizeof what, "statistic %d is %lld and %lld", list[i], (long long)v,
+                 (long long)w);
         SHOW_AS(what, -(v == UINT64_MAX));
     }
     SHOW(-(nn_get_statistic(999, 101) == UINT64_MAX));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* One side of a conversation: talk PROTOCOL [ADDRESS]. Without an address it listens at a free port and prints where. Both
- * sides know what is said: messages of many sizes, so that a program with libnanomsg and one with this library can check
- * each other. Status 0: all of it was said and understood. */
+/* One side of a conversation: talk PROTOCOL [ADDRESS]. Without an address it listens at a free port
+ * and prints where. Both sides know what is said: messages of many sizes, so that a program with
+ * libnanomsg and one with this library can check each other. Status 0: all of it was said and
+ * understood. */
 #include <arpa/inet.h>
 #include <nanomsg/nn.h>
 #include <nanomsg/pair.h>
@@ -16,7 +17,8 @@
 #include <unistd.h>
 
 /* NN_RCVMAXSIZE counts the four bytes of a request's id. */
-static const size_t sizes[] = {0, 1, 8, 100, 4095, 4096, 4097, 16384, 65535, 65536, 65537, 262144, 1000000, 1048572};
+static const size_t sizes[] = {0,     1,     8,     100,   4095,   4096,    4097,
+                               16384, 65535, 65536, 65537, 262144, 1000000, 1048572};
 #define N_SIZES (sizeof sizes / sizeof *sizes)
 static unsigned char body[1048576], got[1048576];
 
@@ -45,11 +47,14 @@ static void hear(int s, size_t n, unsigned char salt)
         check(got[i] == (unsigned char)(i * 13 + i / 255 + salt), "content");
 }
 
-/* The subscriber can't tell the publisher that it is there, so the publisher repeats until it has gone. */
+/* The subscriber can't tell the publisher that it is there, so the publisher repeats until it has
+ * gone. */
 static void publish(int s)
 {
-    for (int round = 0; round < 200 && (round == 0 || nn_get_statistic(s, NN_STAT_CURRENT_CONNECTIONS) > 0 ||
-                                        nn_get_statistic(s, NN_STAT_MESSAGES_SENT) < 60); round++) {
+    for (int round = 0;
+         round < 200 && (round == 0 || nn_get_statistic(s, NN_STAT_CURRENT_CONNECTIONS) > 0 ||
+                         nn_get_statistic(s, NN_STAT_MESSAGES_SENT) < 60);
+         round++) {
         struct timespec t = {0, 50000000};
         for (size_t i = 0; i < 5; i++)
             say(s, sizes[i], 1);
@@ -95,7 +100,8 @@ static int listen_somewhere(int s)
         socklen_t len = sizeof a;
         int fd = socket(AF_INET, SOCK_STREAM, 0);
         a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        if (bind(fd, (struct sockaddr *)&a, len) < 0 || getsockname(fd, (struct sockaddr *)&a, &len) < 0)
+        if (bind(fd, (struct sockaddr *)&a, len) < 0 ||
+            getsockname(fd, (struct sockaddr *)&a, &len) < 0)
             return -1;
         close(fd);
         snprintf(address, sizeof address, "tcp://127.0.0.1:%d", ntohs(a.sin_port));
@@ -113,7 +119,7 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         int id;
-    } protocols[] = {{"pair", NN_PAIR}, {"req", NN_REQ}, {"rep", NN_REP}, {"pub", NN_PUB},
+    } protocols[] = {{"pair", NN_PAIR}, {"req", NN_REQ},   {"rep", NN_REP},  {"pub", NN_PUB},
                      {"sub", NN_SUB},   {"push", NN_PUSH}, {"pull", NN_PULL}};
     int protocol = 0, ms = 10000;
     for (size_t i = 0; i < sizeof protocols / sizeof *protocols; i++)
@@ -127,7 +133,8 @@ int main(int argc, char **argv)
         check(nn_setsockopt(s, NN_SUB, NN_SUB_SUBSCRIBE, "", 0) == 0, "NN_SUB_SUBSCRIBE");
     check((argc > 2 ? nn_connect(s, argv[2]) : listen_somewhere(s)) >= 0, "address");
     converse(s, protocol);
-    if (protocol == NN_PUSH || protocol == NN_REP || protocol == NN_PAIR) { /* libnanomsg drops what it has not sent */
+    if (protocol == NN_PUSH || protocol == NN_REP ||
+        protocol == NN_PAIR) { /* libnanomsg drops what it has not sent */
         struct timespec t = {0, 200000000};
         nanosleep(&t, NULL);
     }
