@@ -43,6 +43,18 @@ static inline int failing_teardown(void **state)
     return 0;
 }
 
+/* The thread sanitizer loses its way when a forked child of a program with threads starts some of its own. */
+#if defined __SANITIZE_THREAD__
+#define FORK_LOSES_TSAN 1
+#elif defined __has_feature
+#if __has_feature(thread_sanitizer)
+#define FORK_LOSES_TSAN 1
+#endif
+#endif
+#ifndef FORK_LOSES_TSAN
+#define FORK_LOSES_TSAN 0
+#endif
+
 #define TEST(fn) cmocka_unit_test_teardown(fn, failing_teardown)
 
 #endif

@@ -145,6 +145,8 @@ static void a_forked_child_begins_anew_and_the_parent_notices_nothing(void **sta
 {
     (void)state;
     int status;
+    if (FORK_LOSES_TSAN)
+        skip();
     assert_int_equal(sp_life_start(), 0);
     loop = sp_loop_first();
     int fd = sp_table_open(AF_SP, MEM_ID);
