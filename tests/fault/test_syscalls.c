@@ -130,7 +130,7 @@ static void spoil(enum call c, int err, int how_often)
 static void spare(void)
 {
     for (int c = 0; c < CALLS; c++) {
-        spoil(c, 0, 0);
+        spoil((enum call)c, 0, 0);
         atomic_store(&spoilt[c], 0);
     }
     atomic_store(&at_most, 0);
