@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What the library costs in memory and threads: `footprint [CONNECTIONS]` prints the resident size of a process that
- * bound and closed a socket without TLS, and what an idle connection costs its server over tcp and over TLS-PSK. */
+/* What the library costs in memory and threads: `footprint [CONNECTIONS]` prints the resident size
+ * of a process that bound and closed a socket without TLS, and what an idle connection costs its
+ * server over tcp and over TLS-PSK. */
 #include <nanomsg/nanoseal.h>
 #include <nanomsg/pubsub.h>
 #include <nanomsg/tls.h>
@@ -38,7 +39,8 @@ static void hello(void)
     check(nn_setsockopt(s, NN_SOL_SOCKET, NN_ALLOW_PORT0, &on, sizeof on), "NN_ALLOW_PORT0");
     check(nn_bind(s, "tcp://127.0.0.1:0"), "nn_bind");
     check(nn_close(s), "nn_close");
-    printf("a socket bound and closed: %ld KiB resident, %ld threads\n", status("VmRSS:"), status("Threads:"));
+    printf("a socket bound and closed: %ld KiB resident, %ld threads\n", status("VmRSS:"),
+           status("Threads:"));
 }
 
 static int open_socket(int protocol, int tls)
@@ -50,7 +52,8 @@ static int open_socket(int protocol, int tls)
     if (tls) {
         int h = nn_tls_create();
         check(h, "nn_tls_create");
-        check(nn_tls_psk_add(h, "perf", 4, key, 32, NN_TLS_DIAL | NN_TLS_ACCEPT | NN_TLS_SHARED), "nn_tls_psk_add");
+        check(nn_tls_psk_add(h, "perf", 4, key, 32, NN_TLS_DIAL | NN_TLS_ACCEPT | NN_TLS_SHARED),
+              "nn_tls_psk_add");
         check(nn_setsockopt(s, NN_TLS, NN_TLS_CONFIG, &h, sizeof h), "NN_TLS_CONFIG");
     }
     return s;

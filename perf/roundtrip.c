@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Round trips of REQ/REP between two processes: `roundtrip tcp|tls+psk [BYTES [SECONDS]]`. Run it under `taskset 1`:
- * where waking another CPU is dear, the free scheduler flips between two figures. */
+/* Round trips of REQ/REP between two processes: `roundtrip tcp|tls+psk [BYTES [SECONDS]]`. Run it
+ * under `taskset 1`: where waking another CPU is dear, the free scheduler flips between two
+ * figures. */
 #include <nanomsg/nanoseal.h>
 #include <nanomsg/reqrep.h>
 #include <nanomsg/tls.h>
@@ -36,7 +37,8 @@ static int open_socket(int protocol)
     check(nn_setsockopt(s, NN_SOL_SOCKET, NN_ALLOW_PORT0, &on, sizeof on), "NN_ALLOW_PORT0");
     check(nn_setsockopt(s, NN_SOL_SOCKET, NN_RCVMAXSIZE, &any, sizeof any), "NN_RCVMAXSIZE");
     check(nn_tls_psk_add(h, "perf", 4, "0123456789abcdef0123456789abcdef", 32,
-                         NN_TLS_DIAL | NN_TLS_ACCEPT | NN_TLS_SHARED), "nn_tls_psk_add");
+                         NN_TLS_DIAL | NN_TLS_ACCEPT | NN_TLS_SHARED),
+          "nn_tls_psk_add");
     check(nn_setsockopt(s, NN_TLS, NN_TLS_CONFIG, &h, sizeof h), "NN_TLS_CONFIG");
     return s;
 }
@@ -92,6 +94,7 @@ int main(int argc, char **argv)
     }
     kill(pid, SIGKILL);
     qsort(v, n, sizeof *v, by_value);
-    printf("%s, %zu bytes: %zu round trips, %.2f us median, %.2f us p99\n", scheme, size, n, v[n / 2], v[n * 99 / 100]);
+    printf("%s, %zu bytes: %zu round trips, %.2f us median, %.2f us p99\n", scheme, size, n,
+           v[n / 2], v[n * 99 / 100]);
     return 0;
 }

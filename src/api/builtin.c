@@ -4,7 +4,8 @@
 #include "../core/protocol.h"
 #include "../core/transport.h"
 
-extern const struct sp_protocol sp_req, sp_req_raw, sp_rep, sp_rep_raw, sp_pub, sp_pub_raw, sp_sub, sp_sub_raw;
+extern const struct sp_protocol sp_req, sp_req_raw, sp_rep, sp_rep_raw, sp_pub, sp_pub_raw, sp_sub,
+    sp_sub_raw;
 extern const struct sp_protocol sp_push, sp_push_raw, sp_pull, sp_pull_raw, sp_pair, sp_pair_raw;
 extern const struct sp_transport sp_tcp;
 extern const struct sp_optlevel sp_tcp_opts;

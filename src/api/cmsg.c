@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Control data: a row of {length, level, type, bytes}, each aligned to size_t. nn_recvmsg gives the SP header, then what
- * is known of the peer: pipe, identity, certificate. nn_sendmsg takes the SP header only: an identity could be forged.
+/* Control data: a row of {length, level, type, bytes}, each aligned to size_t. nn_recvmsg gives the
+ * SP header, then what is known of the peer: pipe, identity, certificate. nn_sendmsg takes the SP
+ * header only: an identity could be forged.
  *
- * Failure modes: a control buffer too small gets what fits whole; malformed control data is EINVAL. */
+ * Failure modes: a control buffer too small gets what fits whole; malformed control data is EINVAL.
+ */
 #include "cmsg.h"
 #include "../core/pipe.h"
 #include <errno.h>
@@ -77,7 +79,8 @@ struct builder {
     size_t cap, n; /* bytes there are, and used */
 };
 
-static void put(struct builder *b, int level, int type, const void *first, size_t first_len, const void *data, size_t len)
+static void put(struct builder *b, int level, int type, const void *first, size_t first_len,
+                const void *data, size_t len)
 {
     size_t space = NN_CMSG_SPACE(first_len + len);
     if (b->at && space > b->cap - b->n)

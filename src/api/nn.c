@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* The public calls: they enter the socket by its number, move the message in or out, and turn negative errno into -1
- * and errno.
+/* The public calls: they enter the socket by its number, move the message in or out, and turn
+ * negative errno into -1 and errno.
  *
- * Failure modes: with NN_MSG a failed call leaves the message with the caller, a successful one has taken it. Arguments
- * that cannot be right are EFAULT, EINVAL or EBADF; nothing here aborts. */
-#include "cmsg.h"
+ * Failure modes: with NN_MSG a failed call leaves the message with the caller, a successful one has
+ * taken it. Arguments that cannot be right are EFAULT, EINVAL or EBADF; nothing here aborts. */
 #include "../base/log.h"
 #include "../core/life.h"
 #include "../core/poll.h"
 #include "../core/sock.h"
 #include "../core/table.h"
+#include "cmsg.h"
 #include <errno.h>
 #include <limits.h>
 
@@ -21,7 +21,10 @@ static int result(int rc)
     return -1;
 }
 
-int nn_errno(void) { return errno; }
+int nn_errno(void)
+{
+    return errno;
+}
 
 const char *nn_strerror(int errnum)
 {
@@ -41,8 +44,14 @@ int nn_socket(int domain, int protocol)
     return result(rc < 0 ? rc : sp_table_open(domain, protocol));
 }
 
-int nn_close(int s) { return result(sp_table_close(s)); }
-void nn_term(void) { sp_life_term(); }
+int nn_close(int s)
+{
+    return result(sp_table_close(s));
+}
+void nn_term(void)
+{
+    sp_life_term();
+}
 
 int nn_init(void)
 {
@@ -50,14 +59,18 @@ int nn_init(void)
     return 0;
 }
 
-void nn_log(void (*fn)(void *arg, const char *line), void *arg) { sp_log_set(fn, arg); }
+void nn_log(void (*fn)(void *arg, const char *line), void *arg)
+{
+    sp_log_set(fn, arg);
+}
 
 int nn_setsockopt(int s, int level, int option, const void *optval, size_t optvallen)
 {
     struct sp_sock *sock = sp_table_enter(s);
     if (!sock)
         return result(-EBADF);
-    int rc = !optval && optvallen ? -EFAULT : sp_sock_setopt(sock, level, option, optval, optvallen);
+    int rc =
+        !optval && optvallen ? -EFAULT : sp_sock_setopt(sock, level, option, optval, optvallen);
     sp_table_leave(s);
     return result(rc);
 }
@@ -67,7 +80,9 @@ int nn_getsockopt(int s, int level, int option, void *optval, size_t *optvallen)
     struct sp_sock *sock = sp_table_enter(s);
     if (!sock)
         return result(-EBADF);
-    int rc = !optvallen || (!optval && *optvallen) ? -EFAULT : sp_sock_getopt(sock, level, option, optval, optvallen);
+    int rc = !optvallen || (!optval && *optvallen)
+                 ? -EFAULT
+                 : sp_sock_getopt(sock, level, option, optval, optvallen);
     sp_table_leave(s);
     return result(rc);
 }
@@ -82,8 +97,14 @@ static int add_endpoint(int s, const char *addr, bool dial)
     return result(rc);
 }
 
-int nn_bind(int s, const char *addr) { return add_endpoint(s, addr, false); }
-int nn_connect(int s, const char *addr) { return add_endpoint(s, addr, true); }
+int nn_bind(int s, const char *addr)
+{
+    return add_endpoint(s, addr, false);
+}
+int nn_connect(int s, const char *addr)
+{
+    return add_endpoint(s, addr, true);
+}
 
 int nn_shutdown(int s, int how)
 {
@@ -95,7 +116,10 @@ int nn_shutdown(int s, int how)
     return result(rc);
 }
 
-int nn_poll(struct nn_pollfd *fds, int nfds, int timeout) { return result(sp_poll(fds, nfds, timeout)); }
+int nn_poll(struct nn_pollfd *fds, int nfds, int timeout)
+{
+    return result(sp_poll(fds, nfds, timeout));
+}
 
 uint64_t nn_get_statistic(int s, int stat)
 {
@@ -166,7 +190,8 @@ int nn_freemsg(void *msg)
     return 0;
 }
 
-/* Sends a body that the caller owns as a chunk: a reference of ours keeps it alive, so that a failure gives it back. */
+/* Sends a body that the caller owns as a chunk: a reference of ours keeps it alive, so that a
+ * failure gives it back. */
 static int send_chunk(struct sp_sock *s, struct sp_msg *m, int flags)
 {
     struct sp_chunk *c = m->chunk;
@@ -279,11 +304,12 @@ int nn_sendmsg(int s, const struct nn_msghdr *msghdr, int flags)
 /* ---- receiving ---- */
 
 struct receiver {
-    struct sp_msg m;      /* the message when it owns its body: copied or given after the lock is released */
-    void *buf;            /* where to */
-    size_t len;           /* its room, or NN_MSG */
-    void *given;          /* NN_MSG: the body's chunk for the application */
-    struct nn_msghdr *h;  /* nn_recvmsg: for the control data */
+    struct sp_msg
+        m;       /* the message when it owns its body: copied or given after the lock is released */
+    void *buf;   /* where to */
+    size_t len;  /* its room, or NN_MSG */
+    void *given; /* NN_MSG: the body's chunk for the application */
+    struct nn_msghdr *h; /* nn_recvmsg: for the control data */
 };
 
 /* A chunk whose data is exactly the body, for the application. */

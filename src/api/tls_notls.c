@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A build without TLS (NANOSEAL_TLS=OFF): the calls exist, so that one program runs with either, and say ENOTSUP. The
- * schemes do not exist: EPROTONOSUPPORT. */
+/* A build without TLS (NANOSEAL_TLS=OFF): the calls exist, so that one program runs with either,
+ * and say ENOTSUP. The schemes do not exist: EPROTONOSUPPORT. */
 #include <errno.h>
 #include <nanomsg/tls.h>
 

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* nn_send and nn_recv below the table: try under the lock, else wait. A call that would say EAGAIN first lets what is
- * already there be handled. Before a caller sleeps, whatever its socket gathered is sent off.
+/* nn_send and nn_recv below the table: try under the lock, else wait. A call that would say EAGAIN
+ * first lets what is already there be handled. Before a caller sleeps, whatever its socket gathered
+ * is sent off.
  *
- * Failure modes: EBADF when the socket is closed meanwhile, ETIMEDOUT and EINTR from the wait; nothing is lost by any. */
+ * Failure modes: EBADF when the socket is closed meanwhile, ETIMEDOUT and EINTR from the wait;
+ * nothing is lost by any. */
 #include "sock.h"
 #include <errno.h>
 
 static void flush_gathered(struct sp_sock *s)
 {
-    SP_LIST_EACH_SAFE(it, &s->gathered) {
+    SP_LIST_EACH_SAFE (it, &s->gathered) {
         struct sp_pipe *p = SP_CONTAINER(it, struct sp_pipe, in_gathered);
         p->ops->flush(p);
     }
@@ -32,7 +34,8 @@ static int sock_wait(struct sp_sock *s, int event, uint64_t deadline)
     return s->closed ? -EBADF : rc;
 }
 
-/* What to do about -EAGAIN: 0 to try again, or the call's result. The lock is held before and after. */
+/* What to do about -EAGAIN: 0 to try again, or the call's result. The lock is held before and
+ * after. */
 static int sock_again(struct sp_sock *s, int event, int flags, int timeo, uint64_t *deadline)
 {
     if (flags & NN_DONTWAIT) {
@@ -84,7 +87,8 @@ int sp_sock_send(struct sp_sock *s, struct sp_msg *m, int flags)
     return rc == 0 ? err : rc;
 }
 
-int sp_sock_recv(struct sp_sock *s, int flags, int (*take)(struct sp_sock *s, struct sp_msg *m, void *arg), void *arg)
+int sp_sock_recv(struct sp_sock *s, int flags,
+                 int (*take)(struct sp_sock *s, struct sp_msg *m, void *arg), void *arg)
 {
     if (!(s->proto->caps & SP_CAN_RECV))
         return -ENOTSUP;

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Endpoints. nn_bind listens before it returns; nn_connect makes the first attempt on the caller's thread and every
- * later one when the back-off timer fires. The interval doubles up to NN_RECONNECT_IVL_MAX, is shortened by a random
- * part so that a fleet does not come back in step, and starts again once a connection has lasted.
+/* Endpoints. nn_bind listens before it returns; nn_connect makes the first attempt on the caller's
+ * thread and every later one when the back-off timer fires. The interval doubles up to
+ * NN_RECONNECT_IVL_MAX, is shortened by a random part so that a fleet does not come back in step,
+ * and starts again once a connection has lasted.
  *
- * Failure modes: a bad address or configuration fails the call. Later failures are counted, printed and tried again.
- * An endpoint stopped while an attempt is under way ends with that attempt's answer. */
-#include "sock.h"
+ * Failure modes: a bad address or configuration fails the call. Later failures are counted, printed
+ * and tried again. An endpoint stopped while an attempt is under way ends with that attempt's
+ * answer. */
 #include "../base/log.h"
 #include "../base/rng.h"
+#include "sock.h"
 #include <errno.h>
 #include <stdio.h>
 
@@ -19,7 +21,10 @@ static const struct sp_transport *find_transport(const char *scheme)
     return NULL;
 }
 
-void *sp_ep_opts(struct sp_ep *ep, const struct sp_optlevel *level) { return sp_opts_block(ep->opts, level); }
+void *sp_ep_opts(struct sp_ep *ep, const struct sp_optlevel *level)
+{
+    return sp_opts_block(ep->opts, level);
+}
 
 static void ep_retired(struct sp_retired *r)
 {
@@ -71,7 +76,7 @@ static void ep_stop(struct sp_ep *ep)
 
 static void finish_pipes(struct sp_sock *s, struct sp_ep *ep)
 {
-    SP_LIST_EACH_SAFE(it, &s->all) {
+    SP_LIST_EACH_SAFE (it, &s->all) {
         struct sp_pipe *p = SP_CONTAINER(it, struct sp_pipe, in_all);
         if (ep && p->ep != ep)
             continue;
@@ -82,7 +87,7 @@ static void finish_pipes(struct sp_sock *s, struct sp_ep *ep)
 
 void sp_eps_close(struct sp_sock *s)
 {
-    SP_LIST_EACH(it, &s->eps)
+    SP_LIST_EACH (it, &s->eps)
         SP_CONTAINER(it, struct sp_ep, in_sock)->stopped = true;
     finish_pipes(s, NULL);
     while (!sp_list_empty(&s->eps))
@@ -93,7 +98,7 @@ int sp_sock_shutdown(struct sp_sock *s, int id)
 {
     int rc = -EINVAL;
     sp_sock_lock(s);
-    SP_LIST_EACH_SAFE(it, &s->eps) {
+    SP_LIST_EACH_SAFE (it, &s->eps) {
         struct sp_ep *ep = SP_CONTAINER(it, struct sp_ep, in_sock);
         if (ep->id != id)
             continue;
@@ -131,7 +136,8 @@ static void ep_again(struct sp_ep *ep)
         return;
     int ivl = ep->ivl_ms ? ep->ivl_ms : ep->reconnect_ivl;
     int64_t next = ep->reconnect_max > 0 ? 2 * (int64_t)ivl : ivl;
-    ep->ivl_ms = (int)(ep->reconnect_max > 0 && next > ep->reconnect_max ? ep->reconnect_max : next);
+    ep->ivl_ms =
+        (int)(ep->reconnect_max > 0 && next > ep->reconnect_max ? ep->reconnect_max : next);
     if (ep->reconnect_max > 0 && ivl > ep->reconnect_max)
         ivl = ep->reconnect_max;
     uint64_t ns = (uint64_t)ivl * SP_MS;
@@ -145,7 +151,8 @@ static void ep_answered(struct sp_ep *ep)
     ep->sock->stats[SP_ST_INPROGRESS]--;
 }
 
-void sp_ep_failed(struct sp_ep *ep, int err, enum sp_reason why, const char *address, const char *detail)
+void sp_ep_failed(struct sp_ep *ep, int err, enum sp_reason why, const char *address,
+                  const char *detail)
 {
     struct sp_sock *s = ep->sock;
     ep_answered(ep);

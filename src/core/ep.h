@@ -18,27 +18,30 @@ struct sp_ep {
     bool dialler;                 /* nn_connect */
     bool stopped;                 /* nn_shutdown or nn_close came; under the lock */
     bool attempting;              /* a dial is under way; under the lock */
-    int refs;                     /* the socket's list, each pipe, a dial under way; under the lock */
-    int ivl_ms;                   /* back-off now; 0: start again from NN_RECONNECT_IVL */
-    uint64_t opened;              /* when the dialled pipe opened, for the reset of the back-off */
-    struct sp_timer timer;        /* next dial */
-    bool failing;                 /* the last attempt failed: counted as an endpoint in error */
+    int refs;              /* the socket's list, each pipe, a dial under way; under the lock */
+    int ivl_ms;            /* back-off now; 0: start again from NN_RECONNECT_IVL */
+    uint64_t opened;       /* when the dialled pipe opened, for the reset of the back-off */
+    struct sp_timer timer; /* next dial */
+    bool failing;          /* the last attempt failed: counted as an endpoint in error */
     struct sp_out stop_out, free_out; /* outbox entries: ends it, retires it */
-    struct sp_retired retired;    /* freed by the loop */
-    char address[SP_URL_MAX + 16]; /* as given, or with the bound port once known */
-    struct sp_url url;            /* the same in parts */
+    struct sp_retired retired;        /* freed by the loop */
+    char address[SP_URL_MAX + 16];    /* as given, or with the bound port once known */
+    struct sp_url url;                /* the same in parts */
     /* The snapshot of the socket's options at the call. */
-    int snd_prio, rcv_prio, ipv4only, port0, reconnect_ivl, reconnect_max, handshake_ms, max_handshakes;
-    int snd_buf, rcv_buf;         /* 0: not set by the user, the kernel tunes */
-    void *opts;                   /* blocks of all option levels */
-    void *data;                   /* the transport's */
+    int snd_prio, rcv_prio, ipv4only, port0, reconnect_ivl, reconnect_max, handshake_ms,
+        max_handshakes;
+    int snd_buf, rcv_buf; /* 0: not set by the user, the kernel tunes */
+    void *opts;           /* blocks of all option levels */
+    void *data;           /* the transport's */
 };
 
 /* The block of an option level in the endpoint's snapshot. */
 void *sp_ep_opts(struct sp_ep *ep, const struct sp_optlevel *level);
 
-/* The transport's answers to dial, with the socket's lock held. sp_ep_failed takes a negative errno and peer's reason. */
-void sp_ep_failed(struct sp_ep *ep, int err, enum sp_reason why, const char *address, const char *detail);
+/* The transport's answers to dial, with the socket's lock held. sp_ep_failed takes a negative errno
+ * and peer's reason. */
+void sp_ep_failed(struct sp_ep *ep, int err, enum sp_reason why, const char *address,
+                  const char *detail);
 void sp_ep_opened(struct sp_ep *ep);
 /* A pipe of this endpoint that had been opened is gone: a dialler dials again. Lock held. */
 void sp_ep_closed(struct sp_ep *ep);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A descriptor that polls readable while something is true: NN_RCVFD and NN_SNDFD. Made when first asked for. */
+/* A descriptor that polls readable while something is true: NN_RCVFD and NN_SNDFD. Made when first
+ * asked for. */
 #ifndef SP_CORE_EVFD_H
 #define SP_CORE_EVFD_H
 

@@ -1,31 +1,40 @@
 /* SPDX-License-Identifier: MIT */
-/* The helper thread and the life of the loops. The helper sleeps unless it is needed: it watches whether callers lead
- * now and then (every 5 ms), leads when nobody has, gives the token back as soon as it made a waiter ready, and runs
- * the 100 us ticks of adaptive sending. With own_thread it leads for ever.
+/* The helper thread and the life of the loops. The helper sleeps unless it is needed: it watches
+ * whether callers lead now and then (every 5 ms), leads when nobody has, gives the token back as
+ * soon as it made a waiter ready, and runs the 100 us ticks of adaptive sending. With own_thread it
+ * leads for ever.
  *
- * Failure modes: lack of memory, descriptors or threads makes sp_loops_start fail with everything undone. A forked
- * child forgets the loops: they belong to threads that it does not have. */
-#include "loop_impl.h"
+ * Failure modes: lack of memory, descriptors or threads makes sp_loops_start fail with everything
+ * undone. A forked child forgets the loops: they belong to threads that it does not have. */
 #include "../base/fds.h"
+#include "loop_impl.h"
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define LOOPS_MAX 64
-#define WATCH_NS (5 * SP_MS)
+#define LOOPS_MAX     64
+#define WATCH_NS      (5 * SP_MS)
 #define TICKS_A_ROUND 64
 
 static struct sp_loop *loops[LOOPS_MAX];
 static unsigned n_loops;
 static atomic_uint turn;
 
-struct sp_chunk **sp_loop_slab(struct sp_loop *l) { return &l->slab; }
-struct sp_loop *sp_loop_first(void) { return loops[0]; }
+struct sp_chunk **sp_loop_slab(struct sp_loop *l)
+{
+    return &l->slab;
+}
+struct sp_loop *sp_loop_first(void)
+{
+    return loops[0];
+}
 
 struct sp_loop *sp_loop_next(void)
 {
-    return n_loops == 1 ? loops[0] : loops[atomic_fetch_add_explicit(&turn, 1, memory_order_relaxed) % n_loops];
+    return n_loops == 1
+               ? loops[0]
+               : loops[atomic_fetch_add_explicit(&turn, 1, memory_order_relaxed) % n_loops];
 }
 
 void sp_loop_tick(struct sp_loop *l, struct sp_tick *t)
@@ -139,7 +148,10 @@ void sp_helper_main(void *arg)
     sp_mutex_unlock(&l->m);
 }
 
-static void alive_cb(uv_async_t *a) { (void)a; }
+static void alive_cb(uv_async_t *a)
+{
+    (void)a;
+}
 
 static int loop_uv(struct sp_loop *l)
 {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Nothing happens when the library is loaded. The first nn_socket starts the loops and registers two handlers: one for
- * exit, which closes what is open and waits for what lingers (at most the sockets' NN_LINGER), and one for fork, after
- * which the child starts anew with an empty library: it closes our descriptors and forgets all memory, whose locks may
- * be held by threads it does not have.
+/* Nothing happens when the library is loaded. The first nn_socket starts the loops and registers
+ * two handlers: one for exit, which closes what is open and waits for what lingers (at most the
+ * sockets' NN_LINGER), and one for fork, after which the child starts anew with an empty library:
+ * it closes our descriptors and forgets all memory, whose locks may be held by threads it does not
+ * have.
  *
- * Failure modes: a start that fails leaves nothing and can be tried again. nn_term waits for lingering sockets with a
- * bound; after it nn_socket fails with ETERM until nn_init. */
+ * Failure modes: a start that fails leaves nothing and can be tried again. nn_term waits for
+ * lingering sockets with a bound; after it nn_socket fails with ETERM until nn_init. */
 #include "life.h"
 #include "../base/clock.h"
 #include "../base/fds.h"
@@ -27,9 +28,18 @@ static pthread_cond_t none_left = PTHREAD_COND_INITIALIZER;
 static bool started, terminated, registered;
 static int n_sockets;
 
-void sp_life_lock(void) { pthread_mutex_lock(&life); }
-void sp_life_unlock(void) { pthread_mutex_unlock(&life); }
-bool sp_life_ended(void) { return terminated; }
+void sp_life_lock(void)
+{
+    pthread_mutex_lock(&life);
+}
+void sp_life_unlock(void)
+{
+    pthread_mutex_unlock(&life);
+}
+bool sp_life_ended(void)
+{
+    return terminated;
+}
 
 int sp_life_socket_made(void)
 {
@@ -63,7 +73,8 @@ static void life_child(void)
         sp_child_hooks[i]();
 }
 
-/* Waits until all sockets are gone; they bound their lingering themselves, by timers that the loop runs. The lock is held. */
+/* Waits until all sockets are gone; they bound their lingering themselves, by timers that the loop
+ * runs. The lock is held. */
 static void wait_for_none(void)
 {
     while (n_sockets > 0)

@@ -13,8 +13,8 @@ void sp_life_init(void);
 /* One lock for the table and the process's state: the first in the order of locks. */
 void sp_life_lock(void);
 void sp_life_unlock(void);
-/* Sockets that exist, open or lingering; nn_term waits until there are none. made: the lock is held, -ETERM when it came
- * already; gone: no lock is held. */
+/* Sockets that exist, open or lingering; nn_term waits until there are none. made: the lock is
+ * held, -ETERM when it came already; gone: no lock is held. */
 int sp_life_socket_made(void) SP_MUST_CHECK;
 void sp_life_socket_gone(void);
 /* Whether nn_term came; the lock is held. */

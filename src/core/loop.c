@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The token. A thread that waits takes it when it is free, runs the loop until its own condition is true, and hands it
- * over when it leaves: to the oldest parked waiter, else to the helper. Who finds the token taken parks until it is
- * signalled or promoted. Leaving after each nn_recv costs no system call while the helper is only watching.
+/* The token. A thread that waits takes it when it is free, runs the loop until its own condition is
+ * true, and hands it over when it leaves: to the oldest parked waiter, else to the helper. Who
+ * finds the token taken parks until it is signalled or promoted. Leaving after each nn_recv costs
+ * no system call while the helper is only watching.
  *
- * Failure modes: no wake-up is lost (docs/models/token.pml): a leader looks at `ready` under the mutex before it sleeps
- * and is kicked after that; a post that is owed to a waiter which leaves by time-out or signal is consumed; a promoted
- * waiter that leaves passes the token on. The mutex is a leaf; nobody waits for the token with a lock held. */
+ * Failure modes: no wake-up is lost (docs/models/token.pml): a leader looks at `ready` under the
+ * mutex before it sleeps and is kicked after that; a post that is owed to a waiter which leaves by
+ * time-out or signal is consumed; a promoted waiter that leaves passes the token on. The mutex is a
+ * leaf; nobody waits for the token with a lock held. */
 #include "loop_impl.h"
 #include <errno.h>
 #include <pthread.h>
@@ -19,7 +21,10 @@ void sp_waiter_init(struct sp_waiter *w)
     w->ready = w->linked = w->promoted = w->may_lead = false;
 }
 
-void sp_waiter_fini(struct sp_waiter *w) { sp_park_fini(&w->park); }
+void sp_waiter_fini(struct sp_waiter *w)
+{
+    sp_park_fini(&w->park);
+}
 
 static void waiter_unlink(struct sp_waiter *w)
 {
@@ -38,7 +43,8 @@ static void helper_post(struct sp_loop *l)
 
 bool sp_loop_urgent(const struct sp_loop *l)
 {
-    return l->eager > 0 || l->tasks || l->limbo || (l->timers.root && l->timers.root->key < sp_now() + 10 * SP_MS);
+    return l->eager > 0 || l->tasks || l->limbo ||
+           (l->timers.root && l->timers.root->key < sp_now() + 10 * SP_MS);
 }
 
 static bool loop_busy(const struct sp_loop *l)
@@ -62,7 +68,7 @@ void sp_loop_poke(struct sp_loop *l, bool urgent)
 /* The oldest that may lead: promoting another would leave the token to nobody. */
 static struct sp_waiter *waiter_next(struct sp_loop *l)
 {
-    SP_LIST_EACH_SAFE(it, &l->waiters) {
+    SP_LIST_EACH_SAFE (it, &l->waiters) {
         struct sp_waiter *w = SP_CONTAINER(it, struct sp_waiter, link);
         if (w->may_lead)
             return w;
@@ -122,7 +128,8 @@ static struct sp_task *task_run(struct sp_loop *l)
     return t;
 }
 
-/* Tasks and retired memory of this moment: a task that was posted before its owner retired runs before the free. */
+/* Tasks and retired memory of this moment: a task that was posted before its owner retired runs
+ * before the free. */
 static void loop_chores(struct sp_loop *l)
 {
     struct sp_task *last = l->tasks ? SP_CONTAINER(l->tasks_end, struct sp_task, next) : NULL;
@@ -198,7 +205,8 @@ static int park(struct sp_loop *l, struct sp_waiter *w, uint64_t deadline)
 }
 
 /* The loop of sp_loop_wait, m held. */
-static int wait_ready(struct sp_loop *l, struct sp_waiter *w, uint64_t deadline, bool may_lead, uint64_t spin_until)
+static int wait_ready(struct sp_loop *l, struct sp_waiter *w, uint64_t deadline, bool may_lead,
+                      uint64_t spin_until)
 {
     bool mine = false;
     int rc = 0;
@@ -228,7 +236,8 @@ static int wait_ready(struct sp_loop *l, struct sp_waiter *w, uint64_t deadline,
     return w->ready ? 0 : rc;
 }
 
-int sp_loop_wait(struct sp_loop *l, struct sp_waiter *w, uint64_t deadline, bool may_lead, uint64_t spin_ns)
+int sp_loop_wait(struct sp_loop *l, struct sp_waiter *w, uint64_t deadline, bool may_lead,
+                 uint64_t spin_ns)
 {
     int cancel;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
@@ -289,8 +298,14 @@ static void loop_count(struct sp_loop *l, int *count, int by)
     sp_mutex_unlock(&l->m);
 }
 
-void sp_loop_active(struct sp_loop *l, int by) { loop_count(l, &l->active, by); }
-void sp_loop_eager(struct sp_loop *l, int by) { loop_count(l, &l->eager, by); }
+void sp_loop_active(struct sp_loop *l, int by)
+{
+    loop_count(l, &l->active, by);
+}
+void sp_loop_eager(struct sp_loop *l, int by)
+{
+    loop_count(l, &l->eager, by);
+}
 
 int sp_watch_add(struct sp_loop *l, struct sp_watch *w, int events)
 {
@@ -346,8 +361,8 @@ static void syncs_serve(struct sp_loop *l)
     }
 }
 
-/* The back end cannot forget a descriptor by itself: the token holder does, whoever that is. Two loops may wait for
- * each other here, so who leads another one goes on answering. */
+/* The back end cannot forget a descriptor by itself: the token holder does, whoever that is. Two
+ * loops may wait for each other here, so who leads another one goes on answering. */
 static void watch_sync(struct sp_loop *l)
 {
     if (leading == l) {

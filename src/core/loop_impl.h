@@ -18,21 +18,22 @@ struct sp_loop {
     bool asleep;              /* the leader is in the wait, or about to be */
     struct sp_waiter *leader; /* the waiter that leads; NULL: the helper, or nobody */
     struct sp_list waiters;   /* parked, oldest first */
-    unsigned epoch;           /* counts turns, so that the helper sees that somebody leads now and then */
-    enum sp_helper helper;    /* what the helper does */
-    struct sp_park park;      /* where the helper sleeps */
-    bool posted;              /* a post for the helper is under way */
-    bool delivered;           /* a waiter was made ready since the helper leads */
-    bool own_thread;          /* the helper leads for ever and callers only park (more than one loop, NN_LEAD=0) */
-    bool stop;                /* the helper shall end */
-    int active, eager;        /* counts, see sp_loop_active and sp_loop_eager */
-    uint64_t until;           /* when the leader's wait ends by itself */
-    struct sp_heap timers;    /* by due */
+    unsigned epoch; /* counts turns, so that the helper sees that somebody leads now and then */
+    enum sp_helper helper; /* what the helper does */
+    struct sp_park park;   /* where the helper sleeps */
+    bool posted;           /* a post for the helper is under way */
+    bool delivered;        /* a waiter was made ready since the helper leads */
+    bool own_thread;       /* the helper leads for ever and callers only park (more than one loop,
+                              NN_LEAD=0) */
+    bool stop;             /* the helper shall end */
+    int active, eager;     /* counts, see sp_loop_active and sp_loop_eager */
+    uint64_t until;        /* when the leader's wait ends by itself */
+    struct sp_heap timers; /* by due */
     struct sp_task *tasks, **tasks_end; /* FIFO */
-    struct sp_retired *limbo; /* to be freed by the token holder */
-    struct sp_list ticks;     /* looked at every 100 us */
-    struct sp_chunk *slab;    /* see sp_loop_slab; the token holder's */
-    uv_thread_t thread;       /* the helper */
+    struct sp_retired *limbo;           /* to be freed by the token holder */
+    struct sp_list ticks;               /* looked at every 100 us */
+    struct sp_chunk *slab;              /* see sp_loop_slab; the token holder's */
+    uv_thread_t thread;                 /* the helper */
     bool thread_made;
     struct sp_loop_stats stats;
 };

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Chunks carry bodies; references move between the application, the protocols and the pipes without copies. Slabs are
- * chunks of one size that are read into; a few are kept because a stream needs a new one every thousand messages.
+/* Chunks carry bodies; references move between the application, the protocols and the pipes without
+ * copies. Slabs are chunks of one size that are read into; a few are kept because a stream needs a
+ * new one every thousand messages.
  *
- * Failure modes: every function that allocates can fail with -ENOMEM or NULL and then has changed nothing. A pointer
- * that is not a chunk is told by its magic, as far as that is possible at all. */
+ * Failure modes: every function that allocates can fail with -ENOMEM or NULL and then has changed
+ * nothing. A pointer that is not a chunk is told by its magic, as far as that is possible at all.
+ */
 #include "msg.h"
 #include "../base/lock.h"
 #include <errno.h>
@@ -137,7 +139,8 @@ int sp_msg_share(struct sp_msg *dst, const struct sp_msg *src)
 }
 
 /* Replaces the header by a ++ b; both may lie in the old one. */
-static int hdr_join(struct sp_msg *m, const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
+static int hdr_join(struct sp_msg *m, const uint8_t *a, size_t a_len, const uint8_t *b,
+                    size_t b_len)
 {
     size_t n = a_len + b_len;
     if (n > SP_HDR_MAX)

@@ -28,7 +28,8 @@ int sp_opt_out(void *v, size_t *len, const void *src, size_t n)
     return 0;
 }
 
-int sp_opts_set(const struct sp_opt *rows, size_t n, int id, void *ctx, void *obj, const void *v, size_t len)
+int sp_opts_set(const struct sp_opt *rows, size_t n, int id, void *ctx, void *obj, const void *v,
+                size_t len)
 {
     const struct sp_opt *o = opts_find(rows, n, id);
     if (!o)
@@ -45,7 +46,8 @@ int sp_opts_set(const struct sp_opt *rows, size_t n, int id, void *ctx, void *ob
     return 0;
 }
 
-int sp_opts_get(const struct sp_opt *rows, size_t n, int id, void *ctx, void *obj, void *v, size_t *len)
+int sp_opts_get(const struct sp_opt *rows, size_t n, int id, void *ctx, void *obj, void *v,
+                size_t *len)
 {
     const struct sp_opt *o = opts_find(rows, n, id);
     if (!o)

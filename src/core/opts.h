@@ -12,19 +12,22 @@ enum sp_opt_kind {
 };
 
 struct sp_opt {
-    int id;                 /* public number */
-    enum sp_opt_kind kind;  /* how it is stored */
-    int lo, hi;             /* range of SP_OPT_INT, else -EINVAL */
-    size_t off;             /* offset of the int in the object */
-    /* `ctx` is the sp_sock for socket and protocol options, the option block for a transport's. NULL: -ENOPROTOOPT.
-     * get writes at most *len bytes, then sets *len to the option's size. Called with the socket's lock held. */
+    int id;                /* public number */
+    enum sp_opt_kind kind; /* how it is stored */
+    int lo, hi;            /* range of SP_OPT_INT, else -EINVAL */
+    size_t off;            /* offset of the int in the object */
+    /* `ctx` is the sp_sock for socket and protocol options, the option block for a transport's.
+     * NULL: -ENOPROTOOPT. get writes at most *len bytes, then sets *len to the option's size.
+     * Called with the socket's lock held. */
     int (*set)(void *ctx, void *obj, const void *v, size_t len);
     int (*get)(void *ctx, void *obj, void *v, size_t *len);
 };
 
 /* Finds `id` in n rows and applies it to obj. -ENOPROTOOPT, -EINVAL, or what the row says. */
-int sp_opts_set(const struct sp_opt *rows, size_t n, int id, void *ctx, void *obj, const void *v, size_t len) SP_MUST_CHECK;
-int sp_opts_get(const struct sp_opt *rows, size_t n, int id, void *ctx, void *obj, void *v, size_t *len) SP_MUST_CHECK;
+int sp_opts_set(const struct sp_opt *rows, size_t n, int id, void *ctx, void *obj, const void *v,
+                size_t len) SP_MUST_CHECK;
+int sp_opts_get(const struct sp_opt *rows, size_t n, int id, void *ctx, void *obj, void *v,
+                size_t *len) SP_MUST_CHECK;
 /* Helpers for rows: copy a value out with silent truncation; read an int exactly. */
 int sp_opt_out(void *v, size_t *len, const void *src, size_t n);
 int sp_opt_int(const void *v, size_t len, int *out) SP_MUST_CHECK;

@@ -6,8 +6,9 @@
 
 /* Something to do after a socket's lock is released. */
 struct sp_out {
-    struct sp_list link;          /* in the socket's outbox, or alone */
-    int (*run)(struct sp_out *o); /* no lock held; a negative errno reaches the nn_send that caused it */
+    struct sp_list link; /* in the socket's outbox, or alone */
+    int (*run)(
+        struct sp_out *o); /* no lock held; a negative errno reaches the nn_send that caused it */
 };
 
 #endif

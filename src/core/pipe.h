@@ -13,17 +13,20 @@ struct sp_pipe;
 struct nn_pipe_info;
 
 struct sp_pipe_ops {
-    /* Takes m on 0; -EAGAIN (unchanged) when the pipe is not writable. A borrowed body is good until nn_send returns. */
+    /* Takes m on 0; -EAGAIN (unchanged) when the pipe is not writable. A borrowed body is good
+     * until nn_send returns. */
     int (*send)(struct sp_pipe *p, struct sp_msg *m);
-    /* Borrows the message at the head of the receive buffer into m (m->chunk stays NULL), or -EAGAIN. m is good until
-     * the next peek or recv on this pipe. */
+    /* Borrows the message at the head of the receive buffer into m (m->chunk stays NULL), or
+     * -EAGAIN. m is good until the next peek or recv on this pipe. */
     int (*peek)(struct sp_pipe *p, struct sp_msg *m);
-    /* Gives the head message: m owns its chunk, or borrows (chunk NULL) until the next peek or recv on this pipe
-     * or until the lock is released. -EAGAIN when empty. */
+    /* Gives the head message: m owns its chunk, or borrows (chunk NULL) until the next peek or recv
+     * on this pipe or until the lock is released. -EAGAIN when empty. */
     int (*recv)(struct sp_pipe *p, struct sp_msg *m);
-    /* Ends the pipe: at once, with `reason` and words for a person. The protocol hears of it by detach, later. */
+    /* Ends the pipe: at once, with `reason` and words for a person. The protocol hears of it by
+     * detach, later. */
     void (*close)(struct sp_pipe *p, enum sp_reason reason, const char *detail);
-    /* Ends the pipe in order: what was accepted goes on leaving for at most `linger_ms`. The protocol has been told. */
+    /* Ends the pipe in order: what was accepted goes on leaving for at most `linger_ms`. The
+     * protocol has been told. */
     void (*finish)(struct sp_pipe *p, int linger_ms);
     /* Starts a key update; -ENOTSUP where there is none. */
     int (*rekey)(struct sp_pipe *p, int request_peer);
@@ -50,9 +53,18 @@ struct sp_pipe {
     void *proto;                   /* the protocol's per-pipe data, zeroed before attach */
 };
 
-static inline int sp_pipe_send(struct sp_pipe *p, struct sp_msg *m) { return p->ops->send(p, m); }
-static inline int sp_pipe_peek(struct sp_pipe *p, struct sp_msg *m) { return p->ops->peek(p, m); }
-static inline int sp_pipe_recv(struct sp_pipe *p, struct sp_msg *m) { return p->ops->recv(p, m); }
+static inline int sp_pipe_send(struct sp_pipe *p, struct sp_msg *m)
+{
+    return p->ops->send(p, m);
+}
+static inline int sp_pipe_peek(struct sp_pipe *p, struct sp_msg *m)
+{
+    return p->ops->peek(p, m);
+}
+static inline int sp_pipe_recv(struct sp_pipe *p, struct sp_msg *m)
+{
+    return p->ops->recv(p, m);
+}
 static inline void sp_pipe_close(struct sp_pipe *p, enum sp_reason why, const char *detail)
 {
     p->ops->close(p, why, detail);

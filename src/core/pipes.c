@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* How pipes come to a socket and leave it. A pipe is shown to the protocol only when its handshake is over; what it
- * could not send when it died goes back to the protocol. */
-#include "sock.h"
+/* How pipes come to a socket and leave it. A pipe is shown to the protocol only when its handshake
+ * is over; what it could not send when it died goes back to the protocol. */
 #include "../base/rng.h"
+#include "sock.h"
 #include <errno.h>
 
 static int pipe_id(struct sp_pipe *p)

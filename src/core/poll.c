@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* nn_poll: one waiter that all the sockets know. The sockets are entered for as long as the call lasts, so that a close
- * wakes it; an empty set just sleeps. */
+/* nn_poll: one waiter that all the sockets know. The sockets are entered for as long as the call
+ * lasts, so that a close wakes it; an empty set just sleeps. */
 #include "poll.h"
 #include "sock.h"
 #include "table.h"
@@ -11,7 +11,7 @@ struct poll_set {
     struct sp_sock **socks;
     struct sp_sock_waiter *waiters;
     short *ready; /* of each, when last looked; revents are written only when there are some */
-    bool lead; /* some socket has endpoints */
+    bool lead;    /* some socket has endpoints */
 };
 
 /* Enters the sockets; those that fail are left again. */
@@ -41,7 +41,8 @@ static int poll_look(struct poll_set *set, const struct nn_pollfd *fds, int n, b
         sp_sock_lock(s);
         int ready = s->closed ? -1 : s->proto->ready(s) & fds[i].events;
         set->lead |= s->n_eps > 0;
-        set->waiters[i] = (struct sp_sock_waiter){.w = &set->w, .events = fds[i].events, .poll = true};
+        set->waiters[i] =
+            (struct sp_sock_waiter){.w = &set->w, .events = fds[i].events, .poll = true};
         sp_list_init(&set->waiters[i].link);
         if (add)
             sp_sock_add_waiter(s, &set->waiters[i]);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Errors a person can act on: counted, remembered for NN_LAST_REASON, and printed after the lock is released. */
-#include "sock.h"
+/* Errors a person can act on: counted, remembered for NN_LAST_REASON, and printed after the lock is
+ * released. */
 #include "../base/log.h"
+#include "sock.h"
 #include <stdio.h>
 
 struct reason_line {
@@ -23,7 +24,10 @@ static const char *const texts[SP_REASON_COUNT] = {
     [SP_REASON_TRUNCATED] = "connection broken inside a message",
 };
 
-const char *sp_reason_text(enum sp_reason why) { return texts[why < SP_REASON_COUNT ? why : SP_REASON_NONE]; }
+const char *sp_reason_text(enum sp_reason why)
+{
+    return texts[why < SP_REASON_COUNT ? why : SP_REASON_NONE];
+}
 
 static int reason_print(struct sp_out *o)
 {
@@ -33,14 +37,17 @@ static int reason_print(struct sp_out *o)
     return 0;
 }
 
-void sp_sock_reason(struct sp_sock *s, struct sp_ep *ep, enum sp_reason why, int err, const char *address, const char *detail)
+void sp_sock_reason(struct sp_sock *s, struct sp_ep *ep, enum sp_reason why, int err,
+                    const char *address, const char *detail)
 {
     if (why != SP_REASON_NONE)
         s->stats[SP_ST_REASON + why]++;
     bool words = detail && *detail && strcmp(detail, sp_reason_text(why)) != 0;
-    snprintf(s->last_reason, sizeof s->last_reason, "%s: %s%s%s%s%s", address && *address ? address : ep->address,
-             why == SP_REASON_NONE && err < 0 ? strerror(-err) : sp_reason_text(why), words ? ": " : "",
-             words ? detail : "", !words && why != SP_REASON_NONE && err < 0 ? ": " : "",
+    snprintf(s->last_reason, sizeof s->last_reason, "%s: %s%s%s%s%s",
+             address && *address ? address : ep->address,
+             why == SP_REASON_NONE && err < 0 ? strerror(-err) : sp_reason_text(why),
+             words ? ": " : "", words ? detail : "",
+             !words && why != SP_REASON_NONE && err < 0 ? ": " : "",
              !words && why != SP_REASON_NONE && err < 0 ? strerror(-err) : "");
     if (!sp_log_on())
         return;
@@ -48,7 +55,7 @@ void sp_sock_reason(struct sp_sock *s, struct sp_ep *ep, enum sp_reason why, int
     if (!l)
         return; /* still counted, and still in NN_LAST_REASON */
     l->out.run = reason_print;
-    snprintf(l->text, sizeof l->text, "socket %s, %s %s: %s", s->name, ep->dialler ? "connect" : "bind", ep->address,
-             s->last_reason);
+    snprintf(l->text, sizeof l->text, "socket %s, %s %s: %s", s->name,
+             ep->dialler ? "connect" : "bind", ep->address, s->last_reason);
     sp_sock_out(s, &l->out);
 }

@@ -14,7 +14,7 @@ enum sp_reason {
     SP_REASON_LIMIT,            /* 507: peers, half-open connections, memory, descriptors */
     SP_REASON_REFUSED,          /* 508: nobody listens, or the authorisation said no */
     SP_REASON_CERTIFICATE,      /* 509 */
-    SP_REASON_TRUNCATED,        /* 510: ended inside a message, or without close_notify inside one */
+    SP_REASON_TRUNCATED, /* 510: ended inside a message, or without close_notify inside one */
     SP_REASON_COUNT
 };
 

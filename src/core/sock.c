@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* A socket's life, its lock and outbox, and how blocked callers learn that something changed. A call does its work
- * under the lock, puts writes and other slow things into the outbox, and does them after unlocking; a message in place
- * is still borrowed from the caller then, which is why the thread that queued it also runs it.
+/* A socket's life, its lock and outbox, and how blocked callers learn that something changed. A
+ * call does its work under the lock, puts writes and other slow things into the outbox, and does
+ * them after unlocking; a message in place is still borrowed from the caller then, which is why the
+ * thread that queued it also runs it.
  *
- * Failure modes: creation undoes itself on lack of memory. Closing cannot fail. The last reference may go while the
- * loop still has an event in its hands, so the memory is given to the loop to free. */
+ * Failure modes: creation undoes itself on lack of memory. Closing cannot fail. The last reference
+ * may go while the loop still has an event in its hands, so the memory is given to the loop to
+ * free. */
 #include "sock.h"
 #include "../base/rng.h"
 #include "life.h"
@@ -21,7 +23,8 @@ static size_t opts_size(void)
     return n;
 }
 
-static void opts_each(char *block, void (*fn)(const struct sp_optlevel *, void *, void *), void *arg)
+static void opts_each(char *block, void (*fn)(const struct sp_optlevel *, void *, void *),
+                      void *arg)
 {
     for (size_t i = 0; sp_optlevels[i]; i++) {
         fn(sp_optlevels[i], block, arg);
@@ -192,9 +195,15 @@ int sp_sock_new(struct sp_sock **out, int domain, int protocol, int fd)
     return 0;
 }
 
-void sp_sock_lock(struct sp_sock *s) { sp_mutex_lock(&s->lock); }
+void sp_sock_lock(struct sp_sock *s)
+{
+    sp_mutex_lock(&s->lock);
+}
 
-void sp_sock_out(struct sp_sock *s, struct sp_out *o) { sp_list_push(&s->out, &o->link); }
+void sp_sock_out(struct sp_sock *s, struct sp_out *o)
+{
+    sp_list_push(&s->out, &o->link);
+}
 
 int sp_sock_unlock(struct sp_sock *s)
 {
@@ -223,15 +232,39 @@ int sp_sock_unlock(struct sp_sock *s)
     return rc;
 }
 
-void sp_sock_hold(struct sp_sock *s) { s->refs++; }
-void sp_sock_drop(struct sp_sock *s) { s->refs--; }
+void sp_sock_hold(struct sp_sock *s)
+{
+    s->refs++;
+}
+void sp_sock_drop(struct sp_sock *s)
+{
+    s->refs--;
+}
 
-void *sp_sock_proto(struct sp_sock *s) { return s->proto_data; }
-int sp_sock_ttl(const struct sp_sock *s) { return s->max_ttl; }
-struct sp_list *sp_sock_pipes(struct sp_sock *s) { return &s->pipes; }
-struct sp_pipe *sp_sock_pipe(const struct sp_sock *s, uint32_t id) { return sp_idmap_get(&s->ids, id); }
-void sp_sock_changed(struct sp_sock *s) { sp_sock_notify(s); }
-void sp_sock_dropped_recv(struct sp_sock *s) { s->stats[SP_ST_DROPPED_RECV]++; }
+void *sp_sock_proto(struct sp_sock *s)
+{
+    return s->proto_data;
+}
+int sp_sock_ttl(const struct sp_sock *s)
+{
+    return s->max_ttl;
+}
+struct sp_list *sp_sock_pipes(struct sp_sock *s)
+{
+    return &s->pipes;
+}
+struct sp_pipe *sp_sock_pipe(const struct sp_sock *s, uint32_t id)
+{
+    return sp_idmap_get(&s->ids, id);
+}
+void sp_sock_changed(struct sp_sock *s)
+{
+    sp_sock_notify(s);
+}
+void sp_sock_dropped_recv(struct sp_sock *s)
+{
+    s->stats[SP_ST_DROPPED_RECV]++;
+}
 
 void sp_sock_dropped_send(struct sp_sock *s, struct sp_pipe *p)
 {
@@ -240,7 +273,8 @@ void sp_sock_dropped_send(struct sp_sock *s, struct sp_pipe *p)
         p->n_drops++;
 }
 
-/* A later time touches nothing: the timer fires early and is armed again. REQ sets one with every request. */
+/* A later time touches nothing: the timer fires early and is armed again. REQ sets one with every
+ * request. */
 void sp_sock_timer(struct sp_sock *s, uint64_t due)
 {
     s->due = due;
@@ -262,10 +296,11 @@ void sp_sock_del_waiter(struct sp_sock *s, struct sp_sock_waiter *w)
     sp_list_unlink(&w->link);
 }
 
-/* One consumer for each call: who leaves calls again and so passes on what is left. Pollers take nothing, so all. */
+/* One consumer for each call: who leaves calls again and so passes on what is left. Pollers take
+ * nothing, so all. */
 static void wake_waiters(struct sp_sock *s, int ready)
 {
-    SP_LIST_EACH(it, &s->waiters) {
+    SP_LIST_EACH (it, &s->waiters) {
         struct sp_sock_waiter *w = SP_CONTAINER(it, struct sp_sock_waiter, link);
         if (w->signalled || !(w->events & ready))
             continue;

@@ -4,7 +4,11 @@
 #include <errno.h>
 #include <limits.h>
 
-#define ROW(id_, lo_, hi_, field) {.id = id_, .kind = SP_OPT_INT, .lo = lo_, .hi = hi_, .off = offsetof(struct sp_sock, field)}
+#define ROW(id_, lo_, hi_, field)                                                                  \
+    {                                                                                              \
+        .id = id_, .kind = SP_OPT_INT, .lo = lo_, .hi = hi_,                                       \
+        .off = offsetof(struct sp_sock, field)                                                     \
+    }
 
 static int get_fd(struct sp_sock *s, struct sp_evfd *e, int dir, void *v, size_t *len)
 {
@@ -57,7 +61,10 @@ static int set_name(void *ctx, void *obj, const void *v, size_t len)
     return 0;
 }
 
-static int get_text(char *text, void *v, size_t *len) { return sp_opt_out(v, len, text, strlen(text) + 1); }
+static int get_text(char *text, void *v, size_t *len)
+{
+    return sp_opt_out(v, len, text, strlen(text) + 1);
+}
 static int get_name(void *ctx, void *obj, void *v, size_t *len)
 {
     (void)obj;
@@ -108,7 +115,10 @@ static int set_linger(void *ctx, void *obj, const void *v, size_t len)
     return set_timeo(&((struct sp_sock *)ctx)->linger, v, len);
 }
 
-static int get_int(int value, void *v, size_t *len) { return sp_opt_out(v, len, &value, sizeof value); }
+static int get_int(int value, void *v, size_t *len)
+{
+    return sp_opt_out(v, len, &value, sizeof value);
+}
 
 static int get_sndtimeo(void *ctx, void *obj, void *v, size_t *len)
 {

@@ -32,7 +32,7 @@ static const struct {
 static uint64_t live_sum(struct sp_sock *s, enum sp_stat at)
 {
     uint64_t n = 0;
-    SP_LIST_EACH(it, &s->pipes) {
+    SP_LIST_EACH (it, &s->pipes) {
         struct sp_peer *p = &SP_CONTAINER(it, struct sp_pipe, in_sock)->peer;
         n += at == SP_ST_REKEYS_SENT        ? p->rekeys_sent
              : at == SP_ST_REKEYS_RECEIVED  ? p->rekeys_received
@@ -49,7 +49,7 @@ static uint64_t best_priority(struct sp_sock *s)
     int best = 17;
     if (!(s->proto->caps & SP_CAN_SEND))
         return 0;
-    SP_LIST_EACH(it, &s->pipes) {
+    SP_LIST_EACH (it, &s->pipes) {
         int prio = SP_CONTAINER(it, struct sp_pipe, in_sock)->snd_prio;
         best = prio < best ? prio : best;
     }
@@ -110,7 +110,7 @@ int sp_sock_pipe_info(struct sp_sock *s, struct nn_pipe_info *v, int n)
         return -EINVAL;
     int count = 0;
     sp_sock_lock(s);
-    SP_LIST_EACH(it, &s->pipes) {
+    SP_LIST_EACH (it, &s->pipes) {
         struct nn_pipe_info info;
         if (count < n) {
             pipe_info(SP_CONTAINER(it, struct sp_pipe, in_sock), &info);

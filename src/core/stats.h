@@ -24,7 +24,7 @@ enum sp_stat {
     SP_ST_REKEYS_RECEIVED,
     SP_ST_RECORDS_SENT,
     SP_ST_RECORDS_RECEIVED,
-    SP_ST_REASON,                      /* + enum sp_reason */
+    SP_ST_REASON, /* + enum sp_reason */
     SP_STATS = SP_ST_REASON + 11
 };
 

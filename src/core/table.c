@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* A slot holds a live bit and the number of calls inside. nn_close clears the bit; whoever brings the count to zero
- * after that drops the socket and frees the number. Slots lie in blocks that are never freed, so entering needs no lock.
+/* A slot holds a live bit and the number of calls inside. nn_close clears the bit; whoever brings
+ * the count to zero after that drops the socket and frees the number. Slots lie in blocks that are
+ * never freed, so entering needs no lock.
  *
- * Failure modes: EMFILE at the limit, ENOMEM for a block or a socket; a number is never given twice while a call that
- * used it is inside. */
+ * Failure modes: EMFILE at the limit, ENOMEM for a block or a socket; a number is never given twice
+ * while a call that used it is inside. */
 #include "table.h"
 #include "../base/lock.h"
 #include "life.h"
@@ -14,7 +15,7 @@
 #include <sys/resource.h>
 
 #define BLOCK 256
-#define LIVE 0x80000000u
+#define LIVE  0x80000000u
 
 struct slot {
     atomic_uint state;    /* LIVE, and the number of calls inside */
@@ -50,7 +51,8 @@ void sp_table_leave(int fd)
     unsigned before = atomic_fetch_sub_explicit(&t->state, 1, memory_order_acq_rel);
     if (before != 1)
         return;
-    /* Not live and nobody inside. A stray caller of a bad number gets here too: only one finds the socket. */
+    /* Not live and nobody inside. A stray caller of a bad number gets here too: only one finds the
+     * socket. */
     sp_life_lock();
     struct sp_sock *s = atomic_load(&t->state) == 0 ? t->sock : NULL;
     if (s) {

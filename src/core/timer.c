@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Timers lie in a heap under the loop's mutex. Setting one wakes the leader only when it is earlier than what the
- * leader waits for. They need no memory, so setting a timer cannot fail. */
+/* Timers lie in a heap under the loop's mutex. Setting one wakes the leader only when it is earlier
+ * than what the leader waits for. They need no memory, so setting a timer cannot fail. */
 #include "loop_impl.h"
 
 void sp_timer_set(struct sp_loop *l, struct sp_timer *t, uint64_t due)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The watch seam: who tells that descriptors are ready. watch_epoll.c on Linux, watch_uv.c elsewhere; CMake chooses. */
+/* The watch seam: who tells that descriptors are ready. watch_epoll.c on Linux, watch_uv.c
+ * elsewhere; CMake chooses. */
 #ifndef SP_CORE_WATCH_H
 #define SP_CORE_WATCH_H
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Linux: one epoll set of our own. Pipes, listeners and dials are members, an eventfd is the kick, and libuv's backend
- * descriptor is one more member, so whatever lives in libuv's loop is run when it is due. Changes by other threads are
- * one epoll_ctl each and wake nobody. Level-triggered.
+/* Linux: one epoll set of our own. Pipes, listeners and dials are members, an eventfd is the kick,
+ * and libuv's backend descriptor is one more member, so whatever lives in libuv's loop is run when
+ * it is due. Changes by other threads are one epoll_ctl each and wake nobody. Level-triggered.
  *
- * Failure modes: adding can fail (memory, user limit) and says so. EINTR ends the wait, as nn_recv has to return it. */
-#include "watch.h"
+ * Failure modes: adding can fail (memory, user limit) and says so. EINTR ends the wait, as nn_recv
+ * has to return it. */
 #include "../base/fds.h"
+#include "watch.h"
 #include <errno.h>
 #include <poll.h>
 #include <stdatomic.h>
@@ -16,13 +17,16 @@
 
 #define EVENTS 64
 
-_Static_assert(EPOLLIN == POLLIN && EPOLLOUT == POLLOUT && EPOLLERR == POLLERR && EPOLLHUP == POLLHUP, "same bits");
+_Static_assert(EPOLLIN == POLLIN && EPOLLOUT == POLLOUT && EPOLLERR == POLLERR &&
+                   EPOLLHUP == POLLHUP,
+               "same bits");
 
 struct sp_watchset {
-    uv_loop_t *uv; /* borrowed */
-    int ep;        /* the set */
-    int kick;      /* eventfd */
-    atomic_uint changes; /* says to the memory model what epoll does: a watch is whole before its events come */
+    uv_loop_t *uv;       /* borrowed */
+    int ep;              /* the set */
+    int kick;            /* eventfd */
+    atomic_uint changes; /* says to the memory model what epoll does: a watch is whole before its
+                            events come */
 };
 
 static int set_member(struct sp_watchset *s, int fd, void *tag)
@@ -73,11 +77,12 @@ void sp_watchset_free(struct sp_watchset *s)
     sp_free(s);
 }
 
-/* A paused watch stays in the set, since coming back could fail for want of memory. EPOLLHUP is reported even so, but
- * only once. */
+/* A paused watch stays in the set, since coming back could fail for want of memory. EPOLLHUP is
+ * reported even so, but only once. */
 static int set_ctl(struct sp_watchset *s, int op, struct sp_watch *w)
 {
-    struct epoll_event e = {.events = w->events ? (uint32_t)w->events : EPOLLONESHOT, .data.ptr = w};
+    struct epoll_event e = {.events = w->events ? (uint32_t)w->events : EPOLLONESHOT,
+                            .data.ptr = w};
     atomic_fetch_add_explicit(&s->changes, 1, memory_order_release);
     return epoll_ctl(s->ep, op, w->fd, &e) < 0 ? -errno : 0;
 }
@@ -109,7 +114,10 @@ bool sp_watchset_del(struct sp_watchset *s, struct sp_watch *w)
     return true;
 }
 
-void sp_watchset_apply(struct sp_watchset *s) { (void)s; }
+void sp_watchset_apply(struct sp_watchset *s)
+{
+    (void)s;
+}
 
 void sp_watchset_kick(struct sp_watchset *s)
 {

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Every other system: libuv alone. Only the token holder may touch libuv's loop, so each watch has a member of ours
- * (with the uv_poll_t, which must outlive the watch until libuv has let go of it), and what other threads ask for waits
- * in a list until the token holder makes it real. The wait itself is poll(2) on libuv's descriptor, which a signal ends
- * and which knows times below a millisecond; libuv then hands out the events. Level-triggered.
+/* Every other system: libuv alone. Only the token holder may touch libuv's loop, so each watch has
+ * a member of ours (with the uv_poll_t, which must outlive the watch until libuv has let go of it),
+ * and what other threads ask for waits in a list until the token holder makes it real. The wait
+ * itself is poll(2) on libuv's descriptor, which a signal ends and which knows times below a
+ * millisecond; libuv then hands out the events. Level-triggered.
  *
- * Failure modes: adding fails for lack of memory. What libuv refuses later is tried again every 100 ms (but libuv itself
- * aborts when the kernel has no memory for a watch that it had taken on). An error on a descriptor stops libuv's
- * handle; it is given as readable, since bytes may lie before the error, and armed again when the watch still wants
- * events. */
+ * Failure modes: adding fails for lack of memory. What libuv refuses later is tried again every 100
+ * ms (but libuv itself aborts when the kernel has no memory for a watch that it had taken on). An
+ * error on a descriptor stops libuv's handle; it is given as readable, since bytes may lie before
+ * the error, and armed again when the watch still wants events. */
 #define _GNU_SOURCE /* ppoll */
 #include "watch.h"
 #include <errno.h>
@@ -17,30 +18,34 @@
 #define RETRY_NS (100 * SP_MS)
 
 struct member {
-    uv_poll_t poll;        /* first; valid while `made` */
+    uv_poll_t poll; /* first; valid while `made` */
     struct sp_watchset *set;
-    struct sp_watch *w;    /* NULL: deleted */
-    struct sp_list link;   /* in changes or refused, or alone */
-    int fd;                /* the watch's */
-    int wanted;            /* events asked for */
-    int armed;             /* events that libuv polls for */
-    bool made;             /* libuv knows it */
+    struct sp_watch *w;  /* NULL: deleted */
+    struct sp_list link; /* in changes or refused, or alone */
+    int fd;              /* the watch's */
+    int wanted;          /* events asked for */
+    int armed;           /* events that libuv polls for */
+    bool made;           /* libuv knows it */
 };
 
 struct sp_watchset {
-    uv_loop_t *uv;          /* borrowed */
+    uv_loop_t *uv; /* borrowed */
     uv_async_t kick;
     sp_mutex m;             /* guards all members and what follows; a leaf */
     struct sp_list changes; /* members whose wishes are not real yet */
     struct sp_list refused; /* libuv would not: tried again */
     bool asleep;            /* the token holder is in poll(2), or about to be */
-    bool stale;             /* libuv has to run before its descriptor tells all; the token holder's */
-    bool given;             /* an event was handed out, or a kick came; the token holder's */
-    bool closed;            /* the kick is */
+    bool stale;  /* libuv has to run before its descriptor tells all; the token holder's */
+    bool given;  /* an event was handed out, or a kick came; the token holder's */
+    bool closed; /* the kick is */
 };
 
-/* Counts as an event: the kick may come before the wait, and be consumed when libuv runs to catch up. */
-static void kick_cb(uv_async_t *a) { SP_CONTAINER(a, struct sp_watchset, kick)->given = true; }
+/* Counts as an event: the kick may come before the wait, and be consumed when libuv runs to catch
+ * up. */
+static void kick_cb(uv_async_t *a)
+{
+    SP_CONTAINER(a, struct sp_watchset, kick)->given = true;
+}
 
 int sp_watchset_new(struct sp_watchset **out, uv_loop_t *uv)
 {
@@ -60,7 +65,10 @@ int sp_watchset_new(struct sp_watchset **out, uv_loop_t *uv)
     return rc;
 }
 
-static void kick_closed(uv_handle_t *h) { SP_CONTAINER(h, struct sp_watchset, kick)->closed = true; }
+static void kick_closed(uv_handle_t *h)
+{
+    SP_CONTAINER(h, struct sp_watchset, kick)->closed = true;
+}
 
 void sp_watchset_free(struct sp_watchset *s)
 {
@@ -135,11 +143,17 @@ bool sp_watchset_del(struct sp_watchset *s, struct sp_watch *w)
     return unknown;
 }
 
-void sp_watchset_kick(struct sp_watchset *s) { uv_async_send(&s->kick); }
+void sp_watchset_kick(struct sp_watchset *s)
+{
+    uv_async_send(&s->kick);
+}
 
 /* ---- the token holder ---- */
 
-static void member_closed(uv_handle_t *h) { sp_free(SP_CONTAINER(h, struct member, poll)); }
+static void member_closed(uv_handle_t *h)
+{
+    sp_free(SP_CONTAINER(h, struct member, poll));
+}
 
 static void member_event(uv_poll_t *h, int status, int events)
 {
@@ -155,8 +169,9 @@ static void member_event(uv_poll_t *h, int status, int events)
     sp_mutex_unlock(&s->m);
     s->given = true;
     if (w)
-        w->fn(w, status < 0 ? POLLIN | POLLERR
-                            : (events & UV_READABLE ? POLLIN : 0) | (events & UV_WRITABLE ? POLLOUT : 0));
+        w->fn(w, status < 0
+                     ? POLLIN | POLLERR
+                     : (events & UV_READABLE ? POLLIN : 0) | (events & UV_WRITABLE ? POLLOUT : 0));
 }
 
 /* Brings libuv's handle to what is wanted; the lock is held. */
@@ -167,7 +182,9 @@ static int member_arm(struct member *m)
         return rc;
     m->made = true;
     if (m->wanted)
-        rc = uv_poll_start(&m->poll, (m->wanted & POLLIN ? UV_READABLE : 0) | (m->wanted & POLLOUT ? UV_WRITABLE : 0),
+        rc = uv_poll_start(&m->poll,
+                           (m->wanted & POLLIN ? UV_READABLE : 0) |
+                               (m->wanted & POLLOUT ? UV_WRITABLE : 0),
                            member_event);
     else
         rc = uv_poll_stop(&m->poll);

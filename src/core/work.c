@@ -8,10 +8,10 @@
 #include <stdint.h>
 #include <unistd.h>
 
-#define IDLE_NS (5000 * SP_MS)
+#define IDLE_NS     (5000 * SP_MS)
 #define THREADS_MAX 2
-#define QUIET_NS (200 * SP_MS)
-#define TRIM_AFTER 64
+#define QUIET_NS    (200 * SP_MS)
+#define TRIM_AFTER  64
 
 struct pool {
     pthread_mutex_t m;
@@ -19,7 +19,7 @@ struct pool {
     struct sp_list jobs;
     int waiting;       /* jobs */
     int threads, idle; /* all, and those that sleep or were just woken */
-    int done; /* jobs since memory was last given back */
+    int done;          /* jobs since memory was last given back */
 };
 
 static struct pool pools[SP_WORK_CLASSES];
@@ -51,7 +51,8 @@ static bool wait_job(struct pool *p, uint64_t until)
     return !sp_list_empty(&p->jobs);
 }
 
-/* A burst of handshakes leaves tens of kilobytes each behind in malloc's pools: after it they go back to the system. */
+/* A burst of handshakes leaves tens of kilobytes each behind in malloc's pools: after it they go
+ * back to the system. */
 static void trim(struct pool *p)
 {
     if (p->done < TRIM_AFTER)
@@ -122,4 +123,7 @@ int sp_work_submit(enum sp_work_class c, struct sp_job *j)
     return rc;
 }
 
-void sp_work_child(void) { pools_init(); }
+void sp_work_child(void)
+{
+    pools_init();
+}

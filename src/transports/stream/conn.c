@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* A connection's life: START (the stream's own handshake, on a worker when it has one), HELLO (greetings), OPEN (the
- * protocol knows the pipe), DRAIN (nn_close came; what was accepted still leaves), gone. The way to OPEN is conn_open.c,
- * receiving conn_rx.c, sending conn_tx.c; here is how it begins, what events do, and how it ends.
+/* A connection's life: START (the stream's own handshake, on a worker when it has one), HELLO
+ * (greetings), OPEN (the protocol knows the pipe), DRAIN (nn_close came; what was accepted still
+ * leaves), gone. The way to OPEN is conn_open.c, receiving conn_rx.c, sending conn_tx.c; here is
+ * how it begins, what events do, and how it ends.
  *
- * Failure modes: whatever goes wrong ends in conn_kill with a reason. The bits `reading`, `flushing` and `dirty` say who
- * works on it without the lock; the last one out returns what was not sent, tells the protocol, and closes. Messages
- * that were received stay readable after the peer has gone. One deadline holds from connect or accept to OPEN. */
-#include "impl.h"
+ * Failure modes: whatever goes wrong ends in conn_kill with a reason. The bits `reading`,
+ * `flushing` and `dirty` say who works on it without the lock; the last one out returns what was
+ * not sent, tells the protocol, and closes. Messages that were received stay readable after the
+ * peer has gone. One deadline holds from connect or accept to OPEN. */
 #include "../../base/fds.h"
+#include "impl.h"
 #include <errno.h>
 #include <stdio.h>
 
@@ -73,8 +75,9 @@ static int conn_close_run(struct sp_out *o)
     return sp_sock_unlock(s);
 }
 
-/* Whether what was received stays readable now that the peer is gone. Peers that come, fill their queue and leave, again
- * and again, may hold LEFT_MAX times NN_RCVBUF of a socket; above that it is dropped and counted. */
+/* Whether what was received stays readable now that the peer is gone. Peers that come, fill their
+ * queue and leave, again and again, may hold LEFT_MAX times NN_RCVBUF of a socket; above that it is
+ * dropped and counted. */
 static bool conn_leave(struct sp_conn *c)
 {
     struct sp_sock *s = conn_sock(c);
@@ -88,7 +91,8 @@ static bool conn_leave(struct sp_conn *c)
         s->left += c->left;
         return true;
     }
-    sp_sock_reason(s, c->pipe.ep, SP_REASON_LIMIT, 0, c->pipe.peer.address, "too much unread from peers that are gone");
+    sp_sock_reason(s, c->pipe.ep, SP_REASON_LIMIT, 0, c->pipe.peer.address,
+                   "too much unread from peers that are gone");
     while (conn_rx_recv(&c->pipe, &m) == 0) {
         sp_sock_dropped_recv(s);
         sp_msg_drop(&m);
@@ -140,7 +144,8 @@ static void conn_report(struct sp_conn *c, enum sp_reason why, int err, const ch
     if (c->quiet)
         why = SP_REASON_NONE;
     if (opened)
-        s->stats[why == SP_REASON_NONE || why == SP_REASON_TRUNCATED ? SP_ST_BROKEN : SP_ST_DROPPED]++;
+        s->stats[why == SP_REASON_NONE || why == SP_REASON_TRUNCATED ? SP_ST_BROKEN
+                                                                     : SP_ST_DROPPED]++;
     else if (!c->dialled)
         s->stats[SP_ST_ACCEPT_ERRORS]++;
     if (c->dialled && !opened) {
@@ -159,7 +164,8 @@ void conn_kill(struct sp_conn *c, enum sp_reason why, int err, const char *detai
         return;
     c->dead = true;
     c->pipe.can_send = false;
-    sp_watch_mod(&c->watch, 0); /* else the end of the stream keeps waking the leader until the last bit is given back */
+    sp_watch_mod(&c->watch, 0); /* else the end of the stream keeps waking the leader until the last
+                                   bit is given back */
     conn_half_done(c);
     if (c->state != CONN_DRAIN)
         conn_report(c, why, err, detail);
@@ -196,7 +202,8 @@ static void conn_pipe_close(struct sp_pipe *p, enum sp_reason why, const char *d
 
 void conn_evict(struct sp_conn *c)
 {
-    conn_kill(c, SP_REASON_LIMIT, -EUSERS, "too many half-open connections, this one kept us waiting");
+    conn_kill(c, SP_REASON_LIMIT, -EUSERS,
+              "too many half-open connections, this one kept us waiting");
 }
 
 /* nn_close, nn_shutdown: the protocol has let go of the pipe already. */
@@ -224,7 +231,8 @@ static void conn_pipe_finish(struct sp_pipe *p, int linger_ms)
     if (linger_ms > 0)
         sp_timer_set(c->loop, &c->timer, sp_deadline(linger_ms));
     conn_tx_flush(c);
-    c->paused = c->flushing; /* the peer shall see our end before we throw away what it could give to another */
+    c->paused = c->flushing; /* the peer shall see our end before we throw away what it could give
+                                to another */
     conn_watch(c);
 }
 
@@ -255,7 +263,8 @@ static void conn_timer(struct sp_timer *t)
     struct sp_sock *s = conn_sock(c);
     sp_sock_lock(s);
     if (c->state < CONN_OPEN)
-        conn_kill(c, SP_REASON_TIMEOUT, -ETIMEDOUT, c->state == CONN_START ? "in the TLS handshake" : "no SP header came");
+        conn_kill(c, SP_REASON_TIMEOUT, -ETIMEDOUT,
+                  c->state == CONN_START ? "in the TLS handshake" : "no SP header came");
     else if (c->state == CONN_DRAIN)
         conn_kill(c, SP_REASON_NONE, 0, NULL);
     (void)sp_sock_unlock(s);
@@ -282,7 +291,8 @@ static void conn_events(struct sp_conn *c, int events)
     enum conn_state state = c->state;
     if (!c->dead && !c->closing) {
         write = events & (POLLOUT | POLLERR | POLLHUP) && c->want_out;
-        read = !c->reading && !c->paused && (events & (POLLIN | POLLERR | POLLHUP) || c->state == CONN_START);
+        read = !c->reading && !c->paused &&
+               (events & (POLLIN | POLLERR | POLLHUP) || c->state == CONN_START);
         c->reading = c->reading || read;
         if (write && !read) {
             c->want_out = false;

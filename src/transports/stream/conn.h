@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The adaptor that turns a byte stream into a message pipe, and the row that describes a stream transport. */
+/* The adaptor that turns a byte stream into a message pipe, and the row that describes a stream
+ * transport. */
 #ifndef SP_STREAM_CONN_H
 #define SP_STREAM_CONN_H
 
@@ -11,12 +12,15 @@
 /* A row: what a transport made of streams is. sp_transport.row points to it. */
 struct sp_stream_row {
     const struct sp_framer *framer;
-    /* Parses ep->url.rest and fills the endpoint's addresses; no I/O but interface look-ups. 0 or a negative errno. */
+    /* Parses ep->url.rest and fills the endpoint's addresses; no I/O but interface look-ups. 0 or a
+     * negative errno. */
     int (*address)(struct sp_ep *ep);
-    /* Checks the transport's own configuration at nn_bind and nn_connect (TLS: keys, else -EACCES). May be NULL. */
+    /* Checks the transport's own configuration at nn_bind and nn_connect (TLS: keys, else -EACCES).
+     * May be NULL. */
     int (*configured)(struct sp_ep *ep);
     /* Builds the stack on a connected descriptor. Takes fd in any case: on failure it is closed. */
-    int (*stack)(struct sp_ep *ep, int fd, bool dialled, struct sp_peer *peer, struct sp_stream **out);
+    int (*stack)(struct sp_ep *ep, int fd, bool dialled, struct sp_peer *peer,
+                 struct sp_stream **out);
 };
 
 /* The operations shared by all rows. */
@@ -34,7 +38,8 @@ int sp_inet_address(struct sp_ep *ep);
 
 /* Options of level NN_TCP, which every row over TCP obeys. */
 struct sp_tcp_options {
-    int nodelay;   /* NN_TCP_NODELAY: kept for programs that set it; gathering replaces Nagle's algorithm */
+    int nodelay;   /* NN_TCP_NODELAY: kept for programs that set it; gathering replaces Nagle's
+                      algorithm */
     int multipath; /* NN_TCP_MULTIPATH: 0 off, 1 prefer, 2 require */
 };
 extern const struct sp_optlevel sp_tcp_opts;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The way to OPEN, with the `reading` bit held: the stream's own handshake in steps on a worker, the greetings, and the
- * protocol's word. A dialler greets first; an acceptor greets once the protocol has accepted the pipe, so nobody sends
- * into a connection that will be refused. Each step ends by giving the bit back, to wait or because it failed.
+/* The way to OPEN, with the `reading` bit held: the stream's own handshake in steps on a worker,
+ * the greetings, and the protocol's word. A dialler greets first; an acceptor greets once the
+ * protocol has accepted the pipe, so nobody sends into a connection that will be refused. Each step
+ * ends by giving the bit back, to wait or because it failed.
  *
- * Failure modes: every one is conn_fail with the reason that the stream, the greeting or the protocol gave. */
+ * Failure modes: every one is conn_fail with the reason that the stream, the greeting or the
+ * protocol gave. */
 #include "impl.h"
 #include <errno.h>
 #include <stdio.h>
@@ -47,7 +49,9 @@ static void conn_open(struct sp_conn *c)
     if (rc < 0) {
         c->state = CONN_HELLO;
         conn_kill(c, rc == -EUSERS || rc == -ENOMEM ? SP_REASON_LIMIT : SP_REASON_REFUSED, rc,
-                  rc == -EUSERS ? "NN_MAX_PEERS" : rc == -EBUSY ? "the socket has its peer already" : "");
+                  rc == -EUSERS  ? "NN_MAX_PEERS"
+                  : rc == -EBUSY ? "the socket has its peer already"
+                                 : "");
     } else {
         conn_half_done(c);
         sp_timer_stop(&c->timer);
@@ -74,8 +78,10 @@ void conn_greeted(struct sp_conn *c)
             return;
         }
         if (n <= 0) {
-            conn_fail(c, n == 0 ? SP_REASON_REFUSED : c->pipe.peer.reason, n == 0 ? -ECONNREFUSED : (int)n,
-                      n == 0 ? "the peer closed before it greeted (busy, or not SP)" : c->pipe.peer.detail);
+            conn_fail(c, n == 0 ? SP_REASON_REFUSED : c->pipe.peer.reason,
+                      n == 0 ? -ECONNREFUSED : (int)n,
+                      n == 0 ? "the peer closed before it greeted (busy, or not SP)"
+                             : c->pipe.peer.detail);
             return;
         }
         c->greeting_have += (size_t)n;
@@ -100,7 +106,8 @@ static void conn_hello(struct sp_conn *c)
         ssize_t n = c->st->ops->writev(c->st, &v, 1);
         if (n >= 0 && (size_t)n == v.iov_len && c->st->ops->want(c->st) & POLLOUT)
             n = c->st->ops->writev(c->st, NULL, 0) == 0 ? n : -EAGAIN;
-        if (n < 0 || (size_t)n < v.iov_len) { /* a fresh connection takes a few bytes, or is broken */
+        if (n < 0 ||
+            (size_t)n < v.iov_len) { /* a fresh connection takes a few bytes, or is broken */
             v.iov_len = sizeof out;
             (void)c->st->ops->readv(c->st, &v, 1); /* the peer may have said why: a TLS alert */
             conn_fail(c, c->pipe.peer.reason, n < 0 ? (int)n : -EPIPE, c->pipe.peer.detail);

@@ -1,25 +1,28 @@
 /* SPDX-License-Identifier: MIT */
-/* Receiving: one read fills a slab with many messages, or goes straight into the body of a large one. The buffer is the
- * queue: whole messages are published as bytes and parsed when they reach the head. A length is checked against
- * NN_RCVMAXSIZE before memory is taken, and memory grows with bytes received, not with bytes promised.
+/* Receiving: one read fills a slab with many messages, or goes straight into the body of a large
+ * one. The buffer is the queue: whole messages are published as bytes and parsed when they reach
+ * the head. A length is checked against NN_RCVMAXSIZE before memory is taken, and memory grows with
+ * bytes received, not with bytes promised.
  *
- * Failure modes: a length over the limit, a break inside a message, lack of memory and errors of the stream end the
- * connection with a reason; what was complete stays readable. A full buffer pauses reading, so that the peer's TCP
- * window closes: at most NN_RCVBUF and one slab are held. */
+ * Failure modes: a length over the limit, a break inside a message, lack of memory and errors of
+ * the stream end the connection with a reason; what was complete stays readable. A full buffer
+ * pauses reading, so that the peer's TCP window closes: at most NN_RCVBUF and one slab are held. */
 #include "impl.h"
 #include <errno.h>
 
-#define EXACT (SP_SLAB_SIZE / 2) /* up to here bytes are copied out of the slab: a queue holds at most twice what it counts */
-#define LARGE 16384    /* bodies above are read into a chunk of their own */
-#define SNIFF 4096     /* how far to read beyond a large body */
+#define EXACT                                                                                      \
+    (SP_SLAB_SIZE / 2) /* up to here bytes are copied out of the slab: a queue holds at most twice \
+                          what it counts */
+#define LARGE  16384   /* bodies above are read into a chunk of their own */
+#define SNIFF  4096    /* how far to read beyond a large body */
 #define ROUNDS 4       /* reads in one event */
-#define FRONT ((sizeof(struct rx_seg) + 15) & ~(size_t)15)
+#define FRONT  ((sizeof(struct rx_seg) + 15) & ~(size_t)15)
 
 struct scan {
-    size_t whole;      /* bytes of complete messages at the front */
+    size_t whole;       /* bytes of complete messages at the front */
     enum sp_reason bad; /* the tail is no good */
-    uint64_t tail_len; /* length of the incomplete message, when its head is complete */
-    size_t tail_head;  /* bytes of that head; 0: the head is incomplete too */
+    uint64_t tail_len;  /* length of the incomplete message, when its head is complete */
+    size_t tail_head;   /* bytes of that head; 0: the head is incomplete too */
 };
 
 static void scan_frames(struct sp_conn *c, const uint8_t *p, size_t n, struct scan *r)
@@ -150,8 +153,8 @@ static int big_grow(struct sp_conn *c)
     return 0;
 }
 
-/* Up to 64 KiB at once; of more, half of that, and the rest only as it arrives: a peer that announces much costs less
- * than 64 KiB with all that belongs to its connection. */
+/* Up to 64 KiB at once; of more, half of that, and the rest only as it arrives: a peer that
+ * announces much costs less than 64 KiB with all that belongs to its connection. */
 static int big_start(struct sp_conn *c, const uint8_t *body, size_t have, uint64_t len)
 {
     size_t cap = len <= SP_SLAB_SIZE ? (size_t)len : SP_SLAB_SIZE / 2;
@@ -176,7 +179,8 @@ static int keep_tail(struct sp_conn *c, const uint8_t *p, size_t n, const struct
     return c->part ? 0 : -ENOMEM;
 }
 
-/* The complete messages at the slab's front as a segment: copied when few bytes, else with the slab itself. */
+/* The complete messages at the slab's front as a segment: copied when few bytes, else with the slab
+ * itself. */
 static struct rx_seg *seg_of_slab(struct sp_chunk **slab, size_t n)
 {
     struct sp_chunk *chunk = *slab;
@@ -211,7 +215,7 @@ struct rx_result {
     enum sp_reason why;    /* the connection ends */
     int err;
     const char *detail;
-    bool more;             /* the buffer was filled: read again */
+    bool more; /* the buffer was filled: read again */
 };
 
 /* Publishes, and gives `reading` back unless there is more. */
@@ -260,8 +264,11 @@ static void rx_status(struct sp_conn *c, ssize_t n, struct rx_result *r)
     else if (n == 0)
         rx_end(r, SP_REASON_NONE, 1, NULL);
     else if (n != -EAGAIN)
-        rx_end(r, c->pipe.peer.reason ? c->pipe.peer.reason : inside ? SP_REASON_TRUNCATED : SP_REASON_NONE, (int)n,
-               c->pipe.peer.detail);
+        rx_end(r,
+               c->pipe.peer.reason ? c->pipe.peer.reason
+               : inside            ? SP_REASON_TRUNCATED
+                                   : SP_REASON_NONE,
+               (int)n, c->pipe.peer.detail);
 }
 
 static void rx_slab(struct sp_conn *c, struct sp_chunk **slab, size_t have, struct rx_result *r)
@@ -277,7 +284,8 @@ static void rx_slab(struct sp_conn *c, struct sp_chunk **slab, size_t have, stru
     if (sc.whole && !(r->seg[1] = seg_of_slab(slab, sc.whole)))
         rx_end(r, SP_REASON_LIMIT, -ENOMEM, "no memory to receive");
     if (sc.bad)
-        rx_end(r, sc.bad, -EMSGSIZE, sc.bad == SP_REASON_OVERSIZE ? "above NN_RCVMAXSIZE" : "malformed frame");
+        rx_end(r, sc.bad, -EMSGSIZE,
+               sc.bad == SP_REASON_OVERSIZE ? "above NN_RCVMAXSIZE" : "malformed frame");
 }
 
 static void rx_big(struct sp_conn *c, size_t got, struct rx_result *r)

@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* Sending adapts. A quiet pipe is written in place by the caller, after unlocking, without a copy. Sends that follow
- * each other within 20 us are gathered in the pipe's buffer and leave many to a system call: when the buffer is full,
- * when the helper's tick (100 us) finds the burst over, or before the caller sleeps. One thread at a time flushes;
- * others append and go. Once a burst is old no clock is read.
+/* Sending adapts. A quiet pipe is written in place by the caller, after unlocking, without a copy.
+ * Sends that follow each other within 20 us are gathered in the pipe's buffer and leave many to a
+ * system call: when the buffer is full, when the helper's tick (100 us) finds the burst over, or
+ * before the caller sleeps. One thread at a time flushes; others append and go. Once a burst is old
+ * no clock is read.
  *
- * Failure modes: EAGAIN from the kernel makes the pipe not writable until POLLOUT. Lack of memory fails the send and
- * changes nothing, except when part of the message is on the wire already: then the connection ends. What a dead pipe
- * did not hand over goes back to the protocol. */
+ * Failure modes: EAGAIN from the kernel makes the pipe not writable until POLLOUT. Lack of memory
+ * fails the send and changes nothing, except when part of the message is on the wire already: then
+ * the connection ends. What a dead pipe did not hand over goes back to the protocol. */
 #include "impl.h"
 #include <errno.h>
 
-#define YOUNG 8                 /* sends of a burst that are written in place */
-#define OLD 512                 /* from here the tick leaves a growing burst alone */
-#define QUICK_NS 20000          /* sends closer than this are a burst */
-#define COPY 4096               /* bodies up to here are gathered by copy */
-#define FAN_DIRECT 8            /* peers that a fan-out writes to itself */
-#define IOVS 48
-#define FRONT ((sizeof(struct tx_seg) + 15) & ~(size_t)15)
+#define YOUNG      8     /* sends of a burst that are written in place */
+#define OLD        512   /* from here the tick leaves a growing burst alone */
+#define QUICK_NS   20000 /* sends closer than this are a burst */
+#define COPY       4096  /* bodies up to here are gathered by copy */
+#define FAN_DIRECT 8     /* peers that a fan-out writes to itself */
+#define IOVS       48
+#define FRONT      ((sizeof(struct tx_seg) + 15) & ~(size_t)15)
 
 /* ---- segments ---- */
 
@@ -48,7 +49,10 @@ static void seg_free(struct tx_seg *t)
     sp_free(t);
 }
 
-static uint8_t *seg_data(struct tx_seg *t) { return (uint8_t *)t + FRONT; }
+static uint8_t *seg_data(struct tx_seg *t)
+{
+    return (uint8_t *)t + FRONT;
+}
 
 static struct tx_seg *seg_bytes(size_t room, bool slab)
 {
@@ -221,7 +225,9 @@ static int seg_iov(struct tx_seg *t, struct iovec *v)
         v[0] = (struct iovec){seg_data(t) + t->off, t->len - t->off};
         return 1;
     }
-    struct iovec part[3] = {{t->head, t->head_len}, {sp_msg_hdr(&t->msg), t->msg.hdr_len}, {t->msg.body, t->msg.body_len}};
+    struct iovec part[3] = {{t->head, t->head_len},
+                            {sp_msg_hdr(&t->msg), t->msg.hdr_len},
+                            {t->msg.body, t->msg.body_len}};
     size_t off = t->off;
     int n = 0;
     for (int i = 0; i < 3; i++) {
@@ -260,7 +266,8 @@ static void tx_broken(struct sp_conn *c, ssize_t err)
     conn_kill(c, c->pipe.peer.reason, (int)err, c->pipe.peer.detail);
 }
 
-/* Writes the message in place; what the kernel does not take is queued. 0, or a negative errno which nn_send returns. */
+/* Writes the message in place; what the kernel does not take is queued. 0, or a negative errno
+ * which nn_send returns. */
 static int tx_now(struct sp_conn *c)
 {
     struct sp_msg *m = &c->now;
@@ -296,7 +303,8 @@ static int tx_now(struct sp_conn *c)
     return lost && !fan_out ? -ENOMEM : 0;
 }
 
-/* One write of what lies in drain, or a push of what the stream staged; the lock is held before and after. */
+/* One write of what lies in drain, or a push of what the stream staged; the lock is held before and
+ * after. */
 static ssize_t tx_write(struct sp_conn *c)
 {
     struct iovec v[IOVS + 3];
@@ -323,7 +331,8 @@ static ssize_t tx_write(struct sp_conn *c)
 
 static void tx_finish(struct sp_conn *c)
 {
-    if (c->state != CONN_DRAIN || c->fin_sent || c->dead || c->want_out) /* want_out: something is left */
+    if (c->state != CONN_DRAIN || c->fin_sent || c->dead ||
+        c->want_out) /* want_out: something is left */
         return;
     (void)sp_sock_unlock(c->pipe.sock);
     int rc = c->st->ops->finish(c->st);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* One attempt to connect: resolve a name on a worker, try each address in turn, hand the connected socket to a
- * connection, which then answers for the attempt. One deadline holds for look-up and connect.
+/* One attempt to connect: resolve a name on a worker, try each address in turn, hand the connected
+ * socket to a connection, which then answers for the attempt. One deadline holds for look-up and
+ * connect.
  *
- * Failure modes: every way out is one sp_ep_failed. `claimed` says, under the lock, who answers: the attempt's own
- * steps, or stop. A look-up cannot be interrupted and may last for minutes: it is an object of its own, which stop lets
- * go of, so that neither nn_close nor nn_term nor exit waits for a name server. */
+ * Failure modes: every way out is one sp_ep_failed. `claimed` says, under the lock, who answers:
+ * the attempt's own steps, or stop. A look-up cannot be interrupted and may last for minutes: it is
+ * an object of its own, which stop lets go of, so that neither nn_close nor nn_term nor exit waits
+ * for a name server. */
 #include "../../base/fds.h"
 #include "impl.h"
 #include <errno.h>
@@ -22,7 +24,10 @@ static pthread_mutex_t lookups_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void dial_next(struct sp_stream_ep *se, int err);
 
-void sp_stream_child(void) { lookups_lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER; }
+void sp_stream_child(void)
+{
+    lookups_lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+}
 
 int sp_stream_check(struct sp_ep *ep)
 {
@@ -57,7 +62,8 @@ static void dial_fail(struct sp_stream_ep *se, int err, enum sp_reason why, cons
     struct sp_sock *s = se->ep->sock;
     char text[160] = "";
     if (se->n_cand)
-        sp_addr_text(se->ep, &se->cand[se->cand_at < se->n_cand ? se->cand_at : se->n_cand - 1], text, sizeof text);
+        sp_addr_text(se->ep, &se->cand[se->cand_at < se->n_cand ? se->cand_at : se->n_cand - 1],
+                     text, sizeof text);
     sp_sock_lock(s);
     sp_loop_eager(se->ep->loop, -1);
     sp_ep_failed(se->ep, err, why, text, detail);
@@ -77,9 +83,10 @@ static void dial_connected(struct sp_stream_ep *se)
 
 static enum sp_reason reason_of(int err)
 {
-    return err == -ECONNREFUSED ? SP_REASON_REFUSED : err == -ETIMEDOUT ? SP_REASON_TIMEOUT
-         : err == -EMFILE || err == -ENFILE || err == -ENOMEM           ? SP_REASON_LIMIT
-                                                                        : SP_REASON_NONE;
+    return err == -ECONNREFUSED                                 ? SP_REASON_REFUSED
+           : err == -ETIMEDOUT                                  ? SP_REASON_TIMEOUT
+           : err == -EMFILE || err == -ENFILE || err == -ENOMEM ? SP_REASON_LIMIT
+                                                                : SP_REASON_NONE;
 }
 
 /* The connecting socket became writable: connected or failed. */

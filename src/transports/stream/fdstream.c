@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The bottom of every stack: a connected, non-blocking socket. EOF is 0, a full or empty buffer -EAGAIN. */
+/* The bottom of every stack: a connected, non-blocking socket. EOF is 0, a full or empty buffer
+ * -EAGAIN. */
 #include "../../base/fds.h"
 #include "stream.h"
 #include <errno.h>
@@ -27,7 +28,8 @@ static ssize_t fd_writev(struct sp_stream *s, const struct iovec *iov, int n)
     if (n == 0)
         return 0;
     struct msghdr m = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)n};
-    return again(n == 1 ? send(s->fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL) : sendmsg(s->fd, &m, MSG_NOSIGNAL));
+    return again(n == 1 ? send(s->fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL)
+                        : sendmsg(s->fd, &m, MSG_NOSIGNAL));
 }
 
 static int fd_want(struct sp_stream *s)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The SP mapping of tcp: greeting 00 'S' 'P' 00, be16 protocol, 00 00; then be64 length and body. */
+/* The SP mapping of tcp: greeting 00 'S' 'P' 00, be16 protocol, 00 00; then be64 length and body.
+ */
 #include "frame.h"
 #include "../../base/bytes.h"
 #include <errno.h>

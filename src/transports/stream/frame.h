@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The framer: how messages lie in a byte stream. No I/O, no state beyond what the caller hands in, so that it can be
- * fuzzed and reused. sp is the mapping of tcp (and of SP inside TLS); ipc and ws are further rows. */
+/* The framer: how messages lie in a byte stream. No I/O, no state beyond what the caller hands in,
+ * so that it can be fuzzed and reused. sp is the mapping of tcp (and of SP inside TLS); ipc and ws
+ * are further rows. */
 #ifndef SP_STREAM_FRAME_H
 #define SP_STREAM_FRAME_H
 
@@ -8,7 +9,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define SP_FRAME_HEAD_MAX 14  /* longest head of any framer */
+#define SP_FRAME_HEAD_MAX  14 /* longest head of any framer */
 #define SP_FRAME_GREET_MAX 64 /* longest greeting */
 
 struct sp_framer {
@@ -19,7 +20,8 @@ struct sp_framer {
     int (*greeted)(const uint8_t *in);
     /* Writes the head of a message of len bytes into out (SP_FRAME_HEAD_MAX); gives its length. */
     size_t (*head)(uint8_t *out, uint64_t len);
-    /* Parses a head at in[0..n). Gives the head's length and *len of what follows; 0: more bytes are needed; -EPROTO. */
+    /* Parses a head at in[0..n). Gives the head's length and *len of what follows; 0: more bytes
+     * are needed; -EPROTO. */
     ssize_t (*parse)(const uint8_t *in, size_t n, uint64_t *len);
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Addresses host:port of tcp and of all that runs over it. Literals and interfaces are resolved at nn_bind and
- * nn_connect; names at each attempt, on a worker, and all their addresses are tried in turn. */
+/* Addresses host:port of tcp and of all that runs over it. Literals and interfaces are resolved at
+ * nn_bind and nn_connect; names at each attempt, on a worker, and all their addresses are tried in
+ * turn. */
 #include "../../base/fds.h"
 #include "impl.h"
 #include <arpa/inet.h>
@@ -14,7 +15,11 @@
 #include <stdio.h>
 
 static const struct sp_opt tcp_rows[] = {
-    {.id = NN_TCP_NODELAY, .kind = SP_OPT_INT, .lo = 0, .hi = 1, .off = offsetof(struct sp_tcp_options, nodelay)},
+    {.id = NN_TCP_NODELAY,
+     .kind = SP_OPT_INT,
+     .lo = 0,
+     .hi = 1,
+     .off = offsetof(struct sp_tcp_options, nodelay)},
 };
 
 const struct sp_optlevel sp_tcp_opts = {
@@ -37,7 +42,8 @@ static bool addr_literal(struct sp_addr *a, const char *text, bool v6)
     memset(a, 0, sizeof *a);
     struct sockaddr_in *in = (struct sockaddr_in *)&a->ss;
     struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&a->ss;
-    if (v6 ? inet_pton(AF_INET6, text, &in6->sin6_addr) != 1 : inet_pton(AF_INET, text, &in->sin_addr) != 1)
+    if (v6 ? inet_pton(AF_INET6, text, &in6->sin6_addr) != 1
+           : inet_pton(AF_INET, text, &in->sin_addr) != 1)
         return false;
     a->ss.ss_family = v6 ? AF_INET6 : AF_INET;
     a->len = v6 ? sizeof *in6 : sizeof *in;
@@ -54,7 +60,9 @@ static bool addr_interface(struct sp_addr *a, const char *name, bool ipv4only)
     for (struct ifaddrs *i = all; i; i = i->ifa_next) {
         if (!i->ifa_addr || strcmp(i->ifa_name, name) != 0)
             continue;
-        int rank = i->ifa_addr->sa_family == AF_INET ? 2 : i->ifa_addr->sa_family == AF_INET6 && !ipv4only ? 1 : 0;
+        int rank = i->ifa_addr->sa_family == AF_INET                 ? 2
+                   : i->ifa_addr->sa_family == AF_INET6 && !ipv4only ? 1
+                                                                     : 0;
         if (rank <= best)
             continue;
         best = rank;
@@ -102,7 +110,8 @@ int sp_inet_address(struct sp_ep *ep)
     int rc = sp_hostport_parse(&se->hp, ep->url.rest, ep->port0 && !ep->dialler);
     const struct sp_hostport *h = &se->hp;
     if (rc < 0)
-        return !ep->dialler && h->port ? -ENODEV : rc; /* the port is good, so it is the interface */
+        return !ep->dialler && h->port ? -ENODEV
+                                       : rc; /* the port is good, so it is the interface */
     if (!ep->dialler) {
         rc = *h->local ? -ENODEV : addr_local(ep, &se->local, h->host, h->v6);
         addr_port(&se->local, h->port);
@@ -115,7 +124,9 @@ int sp_inet_address(struct sp_ep *ep)
 
 int sp_inet_resolve(const struct sp_hostport *hp, bool ipv4only, struct sp_addr *out, int max)
 {
-    struct addrinfo hint = {.ai_family = ipv4only ? AF_INET : AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *all = NULL;
+    struct addrinfo hint = {.ai_family = ipv4only ? AF_INET : AF_UNSPEC,
+                            .ai_socktype = SOCK_STREAM},
+                    *all = NULL;
     int n = 0;
     if (getaddrinfo(hp->host, NULL, &hint, &all) != 0)
         return 0;
@@ -130,8 +141,9 @@ int sp_inet_resolve(const struct sp_hostport *hp, bool ipv4only, struct sp_addr 
     return n;
 }
 
-/* Gathering takes the place of Nagle's algorithm, so that is always off. The kernel's buffers tune themselves unless
- * the user set sizes; NOTSENT_LOWAT keeps a silent peer from swallowing megabytes. */
+/* Gathering takes the place of Nagle's algorithm, so that is always off. The kernel's buffers tune
+ * themselves unless the user set sizes; NOTSENT_LOWAT keeps a silent peer from swallowing
+ * megabytes. */
 void sp_addr_tune(struct sp_ep *ep, int fd)
 {
     int one = 1, low = 65536;
@@ -169,6 +181,8 @@ void sp_addr_text(const struct sp_ep *ep, const struct sp_addr *a, char *out, si
     bool v6 = a->ss.ss_family == AF_INET6;
     const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&a->ss;
     const struct sockaddr_in *in = (const struct sockaddr_in *)&a->ss;
-    inet_ntop(a->ss.ss_family, v6 ? (const void *)&in6->sin6_addr : (const void *)&in->sin_addr, host, sizeof host);
-    snprintf(out, n, v6 ? "%s://[%s]:%u" : "%s://%s:%u", ep->t->scheme, host, ntohs(v6 ? in6->sin6_port : in->sin_port));
+    inet_ntop(a->ss.ss_family, v6 ? (const void *)&in6->sin6_addr : (const void *)&in->sin_addr,
+              host, sizeof host);
+    snprintf(out, n, v6 ? "%s://[%s]:%u" : "%s://%s:%u", ep->t->scheme, host,
+             ntohs(v6 ? in6->sin6_port : in->sin_port));
 }

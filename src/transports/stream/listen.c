@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* A listener accepts until there is nothing left, and keeps its half-open connections in order of age.
+/* A listener accepts until there is nothing left, and keeps its half-open connections in order of
+ * age.
  *
- * Failure modes: nn_bind fails with the system's errno. Without descriptors, one that was kept in reserve is given up to
- * accept and close the caller (so that it hears at once), then accepting pauses for 100 ms. At NN_MAX_HANDSHAKES the
- * oldest connection that has kept us waiting for too long gives way: 250 ms before its first whole record, 2 s after it.
- * While there is none, callers wait in the kernel's backlog: evicting at once would let a thousand honest peers that
- * come back together push each other out for ever. */
+ * Failure modes: nn_bind fails with the system's errno. Without descriptors, one that was kept in
+ * reserve is given up to accept and close the caller (so that it hears at once), then accepting
+ * pauses for 100 ms. At NN_MAX_HANDSHAKES the oldest connection that has kept us waiting for too
+ * long gives way: 250 ms before its first whole record, 2 s after it. While there is none, callers
+ * wait in the kernel's backlog: evicting at once would let a thousand honest peers that come back
+ * together push each other out for ever. */
 #define _GNU_SOURCE /* accept4 */
 #include "../../base/fds.h"
 #include "impl.h"
@@ -15,9 +17,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define PAUSE_MS 100
+#define PAUSE_MS  100
 #define SILENT_NS (250 * SP_MS)
-#define SLOW_NS (2000 * SP_MS)
+#define SLOW_NS   (2000 * SP_MS)
 
 static void listen_reserve(struct sp_stream_ep *se)
 {
@@ -65,7 +67,7 @@ static struct sp_conn *listen_slowest(struct sp_stream_ep *se, uint64_t *when)
 {
     struct sp_conn *found = NULL;
     *when = SP_NEVER;
-    SP_LIST_EACH(it, &se->half_open) {
+    SP_LIST_EACH (it, &se->half_open) {
         struct sp_conn *c = SP_CONTAINER(it, struct sp_conn, in_half);
         uint64_t due = c->last + (c->spoke ? SLOW_NS : SILENT_NS);
         if (due < *when) {
@@ -82,8 +84,8 @@ static bool listen_pending(int fd)
     return poll(&p, 1, 0) == 1;
 }
 
-/* Makes room among the half-open, for a caller that is there; false: accepting pauses until there is some. The lock is
- * held. */
+/* Makes room among the half-open, for a caller that is there; false: accepting pauses until there
+ * is some. The lock is held. */
 static bool listen_room(struct sp_stream_ep *se)
 {
     uint64_t when;
@@ -138,8 +140,8 @@ static int accept_one(int listener, struct sp_addr *a)
 #endif
 }
 
-/* The next caller, -EAGAIN when there is none or no room, or what went wrong with one. The lock is held meanwhile:
- * se->fd may be the number of another descriptor once the endpoint is stopped. */
+/* The next caller, -EAGAIN when there is none or no room, or what went wrong with one. The lock is
+ * held meanwhile: se->fd may be the number of another descriptor once the endpoint is stopped. */
 static int listen_next(struct sp_stream_ep *se, struct sp_addr *a)
 {
     struct sp_sock *s = se->ep->sock;
@@ -178,8 +180,8 @@ static void listen_address(struct sp_ep *ep)
         return;
     char text[160];
     sp_addr_text(ep, &a, text, sizeof text);
-    snprintf(ep->address, sizeof ep->address, "%s://%s%s%s%s", ep->t->scheme, se->hp.v6 ? "[" : "", se->hp.host,
-             se->hp.v6 ? "]" : "", strrchr(text, ':'));
+    snprintf(ep->address, sizeof ep->address, "%s://%s%s%s%s", ep->t->scheme, se->hp.v6 ? "[" : "",
+             se->hp.host, se->hp.v6 ? "]" : "", strrchr(text, ':'));
 }
 
 static int listen_bind(struct sp_stream_ep *se)
@@ -188,7 +190,8 @@ static int listen_bind(struct sp_stream_ep *se)
     (void)setsockopt(se->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (se->local.ss.ss_family == AF_INET6)
         (void)setsockopt(se->fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
-    if (bind(se->fd, (const struct sockaddr *)&se->local.ss, se->local.len) < 0 || listen(se->fd, SOMAXCONN) < 0)
+    if (bind(se->fd, (const struct sockaddr *)&se->local.ss, se->local.len) < 0 ||
+        listen(se->fd, SOMAXCONN) < 0)
         return -errno;
     return 0;
 }

@@ -5,7 +5,8 @@
 #include <errno.h>
 #include <nanomsg/tcp.h>
 
-static int tcp_stack(struct sp_ep *ep, int fd, bool dialled, struct sp_peer *peer, struct sp_stream **out)
+static int tcp_stack(struct sp_ep *ep, int fd, bool dialled, struct sp_peer *peer,
+                     struct sp_stream **out)
 {
     (void)ep, (void)dialled;
     *out = sp_fdstream_new(fd, peer);
