@@ -86,8 +86,9 @@ NN_EXPORT int nn_tls_create(void);
 NN_EXPORT int nn_tls_destroy(int h);
 
 /* Adds an identity of 1 to 128 bytes with its key of 16 to 48 random bytes (32 advised); both are
- * borrowed. flags: NN_TLS_DIAL, NN_TLS_ACCEPT, or both with NN_TLS_SHARED. An identity with the same
- * bytes gets the new key. Errors: EINVAL (a length, flags, or a key whose bytes are all the same). */
+ * borrowed. flags: NN_TLS_DIAL, NN_TLS_ACCEPT or both; NN_TLS_SHARED lets a peer present an identity
+ * that this configuration has dialled with itself, which else is refused as a reflection. An identity
+ * with the same bytes gets the new key. Errors: EINVAL (a length, flags, or a key whose bytes are all the same). */
 NN_EXPORT int nn_tls_psk_add(int h, const void *id, size_t idlen, const void *key, size_t keylen,
                              int flags);
 
