@@ -28,14 +28,17 @@
 #define LIB_PATIENCE_MS 20000 /* after which an event that must come has not come */
 #define LIB_QUIET_MS    60    /* for how long nothing must come */
 
-#if defined __SANITIZE_THREAD__ || defined __SANITIZE_ADDRESS__
-#define LIB_SLOW 1
-#elif defined __has_feature
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-#define LIB_SLOW 1
+#ifndef __has_feature
+#define __has_feature(x) 0
 #endif
+#if defined __SANITIZE_THREAD__ || __has_feature(thread_sanitizer)
+#define LIB_TSAN 1
+#else
+#define LIB_TSAN 0
 #endif
-#ifndef LIB_SLOW
+#if LIB_TSAN || defined __SANITIZE_ADDRESS__ || __has_feature(address_sanitizer)
+#define LIB_SLOW 1
+#else
 #define LIB_SLOW 0
 #endif
 

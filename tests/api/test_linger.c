@@ -6,13 +6,18 @@
 
 static char big[100000];
 
-/* Sends until no more is taken for a while, as the peer does not read. How many were taken. */
-static int fill(int s)
+/* Sends until no more is taken for so long, as the peer does not read. How many were taken. */
+static int fill_for(int s, int quiet_ms)
 {
     int n = 0;
-    while (lib_poll(s, NN_POLLOUT, LIB_QUIET_MS))
+    while (lib_poll(s, NN_POLLOUT, quiet_ms))
         n += nn_send(s, big, sizeof big, NN_DONTWAIT) >= 0;
     return n;
+}
+
+static int fill(int s)
+{
+    return fill_for(s, LIB_QUIET_MS);
 }
 
 static void close_returns_at_once(void **state)
@@ -64,7 +69,7 @@ static void linger_ends_a_peer_that_does_not_read(void **state)
     (void)state;
     struct lib_two t = lib_two(NN_PUSH, NN_PULL);
     lib_set(t.s, NN_LINGER, 50);
-    int n = fill(t.s), got = 0;
+    int n = fill_for(t.s, 10 * LIB_QUIET_MS), got = 0;
     lib_ok(nn_close(t.s));
     lib_pause(50 + 200); /* nobody tells when the time was over */
     lib_set(t.c, NN_RCVTIMEO, 200);
