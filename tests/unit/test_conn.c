@@ -134,6 +134,7 @@ static void a_greeting_that_was_not_sent_is_no_message(void **state)
     LOCKED(conn_kill(conn, SP_REASON_NONE, 0, ""));
     ended(SP_REASON_NONE);
     assert_string_equal(proto.unsent, "");
+    assert_int_equal(stat_of(SP_ST_DROPPED_SEND), 0);
 }
 
 static void a_dialler_that_lost_its_peer_dials_again(void **state)
