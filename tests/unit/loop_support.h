@@ -73,7 +73,14 @@ struct ear {
     atomic_bool gone;          /* nobody holds it any more */
 };
 
-static inline void ear_retired(struct sp_retired *r) { atomic_store(&SP_CONTAINER(r, struct ear, retired)->gone, true); }
+/* The leader may have had an event of it in its hands until now, so the descriptors close here. */
+static inline void ear_retired(struct sp_retired *r)
+{
+    struct ear *e = SP_CONTAINER(r, struct ear, retired);
+    close(e->w.fd);
+    close(e->far);
+    atomic_store(&e->gone, true);
+}
 
 static inline void ear_event(struct sp_watch *w, int events)
 {
@@ -108,8 +115,6 @@ static inline void ear_open(struct ear *e, struct sp_loop *l, struct sp_waiter *
 static inline void ear_end(struct ear *e)
 {
     sp_watch_del(&e->w);
-    close(e->w.fd);
-    close(e->far);
     sp_loop_retire(e->loop, &e->retired);
 }
 
