@@ -128,7 +128,7 @@ static void every_subscriber_gets_every_message(void **state)
 {
     (void)state;
     int s = lib_socket(NN_PUB), c[12];
-    char text[16];
+    char text[32];
     for (int i = 0; i < 12; i++)
         lib_join(s, c[i] = lib_socket(NN_SUB));
     for (int k = 0; k < 50; k++) {

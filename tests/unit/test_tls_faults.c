@@ -17,7 +17,7 @@
 
 /* mbedTLS 3.6 forgets one cipher context when it runs out of memory while it keys a handshake (it
  * frees the transform without its parts). Nothing of ours is excused here. */
-const char *__lsan_default_suppressions(void);
+__attribute__((used, visibility("default"))) const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
     return "leak:gcm_ctx_alloc\nleak:ccm_ctx_alloc\nleak:chachapoly_ctx_alloc\n";
