@@ -15,7 +15,7 @@
         if (LIB_TSAN)                                                                              \
             skip();                                                                                \
     } while (0)
-const char *__tsan_default_options(void);
+__attribute__((visibility("default"))) const char *__tsan_default_options(void);
 const char *__tsan_default_options(void)
 {
     return "die_after_fork=0:report_thread_leaks=0";
@@ -23,7 +23,7 @@ const char *__tsan_default_options(void)
 
 /* What a child has of its parent's memory it forgets, which is no leak. */
 static int a_child;
-int __lsan_is_turned_off(void);
+__attribute__((used, visibility("default"))) int __lsan_is_turned_off(void);
 int __lsan_is_turned_off(void)
 {
     return a_child;

@@ -77,6 +77,8 @@ static void dial(const char *host)
 
 static int setup(void **state)
 {
+    while (atomic_load(&names.asked) != atomic_load(&names.left)) /* a look-up that outlived its test */
+        (void)poll(NULL, 0, 1);
     memset(&names, 0, sizeof names);
     port = 0;
     return mem_setup(state);
