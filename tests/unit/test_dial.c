@@ -30,8 +30,9 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
                                          .ai_next = i + 1 < names.n ? &name_list[i + 1] : NULL};
     }
     *res = name_list;
-    atomic_fetch_add(&names.left, 1);
-    return names.n ? 0 : EAI_NONAME;
+    int rc = names.n ? 0 : EAI_NONAME;
+    atomic_fetch_add(&names.left, 1); /* the next test may begin */
+    return rc;
 }
 
 void freeaddrinfo(struct addrinfo *res) { (void)res; }
