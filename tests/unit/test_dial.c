@@ -252,7 +252,7 @@ static void lack_of_memory_fails_an_attempt_or_the_call(void **state)
         if (id < 0)
             assert_int_equal(id, -ENOMEM);
         else
-            UNTIL(stat_of(SP_ST_CONNECT_ERRORS) > 0 || !sp_list_empty(&sock->all));
+            UNTIL_LOCKED(sock->stats[SP_ST_CONNECT_ERRORS] > 0 || !sp_list_empty(&sock->all));
         bool failed = failing_clear() >= nth;
         if (!failed)
             break;
