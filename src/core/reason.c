@@ -41,7 +41,7 @@ void sp_sock_reason(struct sp_sock *s, struct sp_ep *ep, enum sp_reason why, int
                     const char *address, const char *detail)
 {
     if (why != SP_REASON_NONE)
-        s->stats[SP_ST_REASON + why]++;
+        s->stats[SP_ST_REASON + (int)why]++;
     bool words = detail && *detail && strcmp(detail, sp_reason_text(why)) != 0;
     snprintf(s->last_reason, sizeof s->last_reason, "%s: %s%s%s%s%s",
              address && *address ? address : ep->address,

@@ -289,7 +289,7 @@ static void starting_without_memory_fails_cleanly(void **state)
         mem_connect(false);
         if (failing_clear() < nth)
             break;
-        assert_int_equal(stat_of(SP_ST_REASON + SP_REASON_LIMIT), nth);
+        assert_int_equal(stat_of(SP_ST_REASON + (int)SP_REASON_LIMIT), nth);
         UNTIL(sp_fd_count() == fds);
     }
     assert_true(nth > 2);

@@ -364,7 +364,7 @@ static void lack_of_memory_ends_it_and_keeps_what_was_whole(void **state)
         if (!failed)
             break;
         UNTIL(atomic_load(&mem.n_closed) == 1);
-        assert_int_equal(stat_of(SP_ST_REASON + SP_REASON_LIMIT), 1);
+        assert_int_equal(stat_of(SP_ST_REASON + (int)SP_REASON_LIMIT), 1);
         int n = 0;
         while (receive() == 0)
             n++;

@@ -416,7 +416,7 @@ static void no_memory_for_the_rest_of_a_message_ends_the_connection(void **state
         assert_int_equal(empty ? send_bytes(NULL, 0) : send_text("one"), -ENOMEM);
         failing_clear();
         UNTIL(atomic_load(&mem.n_closed) == 1);
-        assert_int_equal(stat_of(SP_ST_REASON + SP_REASON_LIMIT), 1);
+        assert_int_equal(stat_of(SP_ST_REASON + (int)SP_REASON_LIMIT), 1);
         assert_string_equal(proto.unsent, "");
         mem_teardown(NULL);
         mem_setup(NULL);

@@ -116,7 +116,7 @@ static void nobody_there_is_a_refusal_and_tried_again(void **state)
     sock->ivl = 1;
     dial("127.0.0.1");
     UNTIL(stat_of(SP_ST_CONNECT_ERRORS) >= 3);
-    assert_true(stat_of(SP_ST_REASON + SP_REASON_REFUSED) >= 3);
+    assert_true(stat_of(SP_ST_REASON + (int)SP_REASON_REFUSED) >= 3);
     listener_open(5);
     int fd = answer();
     UNTIL(stat_of(SP_ST_ESTABLISHED) == 1);
@@ -141,7 +141,7 @@ static void no_answer_ends_at_the_deadline(void **state)
     dial("127.0.0.1");
     UNTIL(stat_of(SP_ST_CONNECT_ERRORS) == 1);
     assert_in_range(sp_now() - start, 30 * SP_MS, LONG_NS / 2);
-    assert_int_equal(stat_of(SP_ST_REASON + SP_REASON_TIMEOUT), 1);
+    assert_int_equal(stat_of(SP_ST_REASON + (int)SP_REASON_TIMEOUT), 1);
     for (int i = 0; i < 8; i++)
         close(full[i]);
 }
@@ -215,7 +215,7 @@ static void the_deadline_holds_for_the_look_up_too(void **state)
     port = 1;
     sock->handshake_ms = 20;
     dial("host.example");
-    UNTIL(stat_of(SP_ST_REASON + SP_REASON_TIMEOUT) == 1);
+    UNTIL(stat_of(SP_ST_REASON + (int)SP_REASON_TIMEOUT) == 1);
     sem_post(&hold);
     UNTIL(atomic_load(&names.left) == 1);
     assert_int_equal(stat_of(SP_ST_CONNECT_ERRORS), 1);
@@ -257,7 +257,7 @@ static void lack_of_memory_fails_an_attempt_or_the_call(void **state)
         if (!failed)
             break;
         if (id >= 0)
-            UNTIL(stat_of(SP_ST_REASON + SP_REASON_LIMIT) == 1);
+            UNTIL(stat_of(SP_ST_REASON + (int)SP_REASON_LIMIT) == 1);
         mem_end();
         assert_int_equal(sp_fd_count(), fds);
         mem_teardown(NULL);

@@ -150,7 +150,7 @@ static void a_silent_caller_gives_way_to_one_that_waits(void **state)
     int honest = call();
     greet(honest);
     closed_by_peer(silent);
-    assert_int_equal(stat_of(SP_ST_REASON + SP_REASON_LIMIT), 1);
+    assert_int_equal(stat_of(SP_ST_REASON + (int)SP_REASON_LIMIT), 1);
     close(silent);
     close(honest);
 }
@@ -188,7 +188,7 @@ static void without_descriptors_callers_are_closed_and_later_served(void **state
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
     assert_int_equal(rc, 0);
     assert_true(stat_of(SP_ST_ACCEPT_ERRORS) > 0);
-    assert_true(stat_of(SP_ST_REASON + SP_REASON_LIMIT) > 0);
+    assert_true(stat_of(SP_ST_REASON + (int)SP_REASON_LIMIT) > 0);
     close(second);
     int third = call();
     greet(third);

@@ -110,7 +110,7 @@ static void without_memory_it_is_still_counted_and_remembered(void **state)
     say(SP_REASON_WRONG_KEY, 0, "mem://peer", "");
     assert_int_equal(failing_clear(), 1);
     assert_int_equal(n_lines, 0);
-    assert_int_equal(stat_of(SP_ST_REASON + SP_REASON_WRONG_KEY), 1);
+    assert_int_equal(stat_of(SP_ST_REASON + (int)SP_REASON_WRONG_KEY), 1);
     assert_non_null(strstr(sock->last_reason, "wrong key"));
 }
 
