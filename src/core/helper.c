@@ -175,6 +175,33 @@ static int loop_uv(struct sp_loop *l)
     return rc;
 }
 
+struct uv_start {
+    struct sp_loop *l;
+    int rc;
+};
+
+static void uv_start_main(void *arg)
+{
+    struct uv_start *u = arg;
+    u->rc = loop_uv(u->l);
+}
+
+/* From 1.45 on libuv changes its epoll set through an io_uring, whose completions interrupt the
+ * waits of the thread that made it: that EINTR would look like a signal to the application. So a
+ * thread that ends makes it. */
+static int loop_uv_apart(struct sp_loop *l)
+{
+    if (uv_version() < 0x012d00)
+        return loop_uv(l);
+    struct uv_start u = {.l = l};
+    uv_thread_t t;
+    int rc = sp_thread_start_joinable(&t, uv_start_main, &u, "nanoseal-uv");
+    if (rc < 0)
+        return rc;
+    uv_thread_join(&t);
+    return u.rc;
+}
+
 static void loop_free(struct sp_loop *l)
 {
     sp_chunk_drop(l->slab);
@@ -204,7 +231,7 @@ static int loop_new(struct sp_loop **out, bool own_thread)
     l->tasks_end = &l->tasks;
     l->until = SP_NEVER;
     l->own_thread = own_thread;
-    rc = loop_uv(l);
+    rc = loop_uv_apart(l);
     if (rc < 0) {
         sp_park_fini(&l->park);
         sp_mutex_fini(&l->m);
