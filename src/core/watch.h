@@ -22,6 +22,5 @@ void sp_watchset_apply(struct sp_watchset *s);
 int sp_watchset_wait(struct sp_watchset *s, uint64_t deadline) SP_MUST_CHECK;
 /* Ends the wait; any thread. */
 void sp_watchset_kick(struct sp_watchset *s);
-/* In a forked child, descriptors are closed already: nothing to do but forget. */
 
 #endif
