@@ -168,6 +168,23 @@ NN_EXPORT const char *nn_strerror(int errnum);
 #define NN_UNIT_MESSAGES 5
 #define NN_UNIT_COUNTER 6
 
+/* A constant of these headers. */
+struct nn_symbol_properties {
+    int value;        /* of the constant */
+    const char *name; /* as in the header; belongs to the library */
+    int ns;           /* what it is, NN_NS_*; NN_NS_NAMESPACE for the namespaces themselves */
+    int type;         /* NN_TYPE_* of an option's or statistic's value */
+    int unit;         /* NN_UNIT_* of it */
+};
+
+/* The constants of these headers by position, from 0: nanomsg's first, in its order. Gives the name,
+ * which belongs to the library, and in *value the value unless value is NULL. NULL with errno EINVAL
+ * past the last. */
+NN_EXPORT const char *nn_symbol(int i, int *value);
+
+/* Fills *buf, at most buflen bytes of it, and returns how many; 0 past the last. */
+NN_EXPORT int nn_symbol_info(int i, struct nn_symbol_properties *buf, int buflen);
+
 /* ---- The end ----------------------------------------------------------------------------------- */
 
 /* Closes every socket: calls on them, also those that wait now, fail with EBADF, and nn_socket fails
