@@ -8,12 +8,32 @@
 #include "../../core/transport.h"
 #include "frame.h"
 #include "stream.h"
+#include <sys/socket.h>
+
+struct sp_addr {
+    struct sockaddr_storage ss;
+    socklen_t len; /* 0: none */
+};
+
+/* An address family: what its bare sockets need beyond socket, connect and accept. */
+struct sp_family {
+    /* Writes the address for people, "tcp://127.0.0.1:5555", into out (n bytes). */
+    void (*text)(const struct sp_ep *ep, const struct sp_addr *a, char *out, size_t n);
+    /* Sets what its sockets want, ours and accepted ones. NULL: nothing. */
+    void (*tune)(int fd);
+    /* Binds fd to `a`, listens, and corrects ep->address. 0 or a negative errno. */
+    int (*listen)(struct sp_ep *ep, int fd, const struct sp_addr *a);
+    /* Undoes that while fd still listens. NULL: closing fd does it. */
+    void (*unlisten)(struct sp_ep *ep);
+};
+extern const struct sp_family sp_inet;
 
 /* A row: what a transport made of streams is. sp_transport.row points to it. */
 struct sp_stream_row {
     const struct sp_framer *framer;
-    /* Parses ep->url.rest and fills the endpoint's addresses; no I/O but interface look-ups. 0 or a
-     * negative errno. */
+    const struct sp_family *family; /* NULL: sp_inet */
+    /* Parses ep->url.rest and fills the endpoint's addresses (sp_inet_address, or
+     * sp_stream_address); no I/O but interface look-ups. 0 or a negative errno. */
     int (*address)(struct sp_ep *ep);
     /* Checks the transport's own configuration at nn_bind and nn_connect (TLS: keys, else -EACCES).
      * May be NULL. */
@@ -29,9 +49,18 @@ void sp_stream_dial(struct sp_ep *ep);
 int sp_stream_listen(struct sp_ep *ep);
 void sp_stream_stop(struct sp_ep *ep);
 #define SP_STREAM_EP_SIZE 2048
-#define SP_STREAM_OPS                                                                              \
+#define SP_STREAM_OPS     SP_STREAM_OPS_AND(0)
+/* The same with `own` bytes of the row's own in each endpoint. */
+#define SP_STREAM_OPS_AND(own)                                                                     \
     .check = sp_stream_check, .dial = sp_stream_dial, .listen = sp_stream_listen,                  \
-    .stop = sp_stream_stop, .ep_size = SP_STREAM_EP_SIZE
+    .stop = sp_stream_stop, .ep_size = SP_STREAM_EP_SIZE + (own)
+static inline void *sp_stream_own(struct sp_ep *ep)
+{
+    return (char *)ep->data + SP_STREAM_EP_SIZE;
+}
+
+/* For sp_stream_row.address: where the endpoint listens, or the one place that it dials. */
+void sp_stream_address(struct sp_ep *ep, const struct sp_addr *a);
 
 /* sp_stream_row.address for host:port (tcp and all that runs over it). */
 int sp_inet_address(struct sp_ep *ep);

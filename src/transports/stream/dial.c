@@ -83,10 +83,10 @@ static void dial_connected(struct sp_stream_ep *se)
 
 static enum sp_reason reason_of(int err)
 {
-    return err == -ECONNREFUSED                                 ? SP_REASON_REFUSED
-           : err == -ETIMEDOUT                                  ? SP_REASON_TIMEOUT
-           : err == -EMFILE || err == -ENFILE || err == -ENOMEM ? SP_REASON_LIMIT
-                                                                : SP_REASON_NONE;
+    return err == -ECONNREFUSED || err == -ENOENT ? SP_REASON_REFUSED
+           : err == -ETIMEDOUT                    ? SP_REASON_TIMEOUT
+           : err == -EMFILE || err == -ENFILE || err == -ENOMEM || err == -EAGAIN ? SP_REASON_LIMIT
+                                                                                  : SP_REASON_NONE;
 }
 
 /* The connecting socket became writable: connected or failed. */
@@ -168,7 +168,8 @@ static void dial_next(struct sp_stream_ep *se, int err)
         se->fd = -1;
     }
     sp_timer_stop(&se->timer);
-    dial_fail(se, err, reason_of(err), "");
+    /* Sockets of files do not wait for room in the listener's queue. */
+    dial_fail(se, err, reason_of(err), err == -EAGAIN ? "the listener's queue is full" : "");
 }
 
 /* Who asked for the look-up, with a reference, or NULL. Frees it. */
@@ -269,7 +270,10 @@ void sp_stream_stop(struct sp_ep *ep)
 {
     struct sp_stream_ep *se = sp_stream_ep(ep);
     if (!ep->dialler) {
+        const struct sp_family *family = sp_addr_family(ep);
         dial_off(se);
+        if (family->unlisten && se->fd >= 0)
+            family->unlisten(ep);
         sp_fd_close(se->fd);
         sp_fd_close(se->reserve);
         return;

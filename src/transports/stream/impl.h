@@ -101,6 +101,7 @@ struct sp_conn {
     size_t part_len;
     struct sp_chunk *big; /* an incomplete large body; the reader's */
     size_t big_have, big_len;
+    uint8_t big_type;
     bool after_big; /* the last message was large: read little beyond the next head */
     uint8_t greeting[SP_FRAME_GREET_MAX];
     size_t greeting_have;

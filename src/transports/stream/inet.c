@@ -2,11 +2,9 @@
 /* Addresses host:port of tcp and of all that runs over it. Literals and interfaces are resolved at
  * nn_bind and nn_connect; names at each attempt, on a worker, and all their addresses are tried in
  * turn. */
-#include "../../base/fds.h"
 #include "impl.h"
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <ifaddrs.h>
 #include <limits.h>
 #include <nanomsg/tcp.h>
@@ -141,10 +139,9 @@ int sp_inet_resolve(const struct sp_hostport *hp, bool ipv4only, struct sp_addr 
     return n;
 }
 
-/* Gathering takes the place of Nagle's algorithm, so that is always off. The kernel's buffers tune
- * themselves unless the user set sizes; NOTSENT_LOWAT keeps a silent peer from swallowing
- * megabytes. */
-void sp_addr_tune(struct sp_ep *ep, int fd)
+/* Gathering takes the place of Nagle's algorithm, so that is always off. NOTSENT_LOWAT keeps a
+ * silent peer from swallowing megabytes. */
+static void inet_tune(int fd)
 {
     int one = 1, low = 65536;
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
@@ -153,29 +150,9 @@ void sp_addr_tune(struct sp_ep *ep, int fd)
 #else
     (void)low;
 #endif
-    if (ep->snd_buf)
-        (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &ep->snd_buf, sizeof ep->snd_buf);
-    if (ep->rcv_buf)
-        (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &ep->rcv_buf, sizeof ep->rcv_buf);
 }
 
-int sp_addr_socket(struct sp_ep *ep, const struct sp_addr *a)
-{
-    int fd = socket(a->ss.ss_family, SOCK_STREAM, 0);
-    if (fd < 0)
-        return -errno;
-    int rc = sp_fd_keep(fd);
-    if (rc == 0 && (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0))
-        rc = -errno;
-    if (rc < 0) {
-        sp_fd_close(fd);
-        return rc;
-    }
-    sp_addr_tune(ep, fd);
-    return fd;
-}
-
-void sp_addr_text(const struct sp_ep *ep, const struct sp_addr *a, char *out, size_t n)
+static void inet_text(const struct sp_ep *ep, const struct sp_addr *a, char *out, size_t n)
 {
     char host[INET6_ADDRSTRLEN] = "?";
     bool v6 = a->ss.ss_family == AF_INET6;
@@ -186,3 +163,34 @@ void sp_addr_text(const struct sp_ep *ep, const struct sp_addr *a, char *out, si
     snprintf(out, n, v6 ? "%s://[%s]:%u" : "%s://%s:%u", ep->t->scheme, host,
              ntohs(v6 ? in6->sin6_port : in->sin_port));
 }
+
+/* The address with the port that was really bound. */
+static void inet_bound(struct sp_ep *ep, int fd)
+{
+    struct sp_stream_ep *se = sp_stream_ep(ep);
+    struct sp_addr a = {.len = sizeof a.ss};
+    if (se->hp.port || getsockname(fd, (struct sockaddr *)&a.ss, &a.len) < 0)
+        return;
+    char text[160];
+    inet_text(ep, &a, text, sizeof text);
+    snprintf(ep->address, sizeof ep->address, "%s://%s%s%s%s", ep->t->scheme, se->hp.v6 ? "[" : "",
+             se->hp.host, se->hp.v6 ? "]" : "", strrchr(text, ':'));
+}
+
+static int inet_listen(struct sp_ep *ep, int fd, const struct sp_addr *a)
+{
+    int on = 1, off = 0;
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (a->ss.ss_family == AF_INET6)
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+    if (bind(fd, (const struct sockaddr *)&a->ss, a->len) < 0 || listen(fd, SOMAXCONN) < 0)
+        return -errno;
+    inet_bound(ep, fd);
+    return 0;
+}
+
+const struct sp_family sp_inet = {
+    .text = inet_text,
+    .tune = inet_tune,
+    .listen = inet_listen,
+};

@@ -171,31 +171,6 @@ static void listen_event(struct sp_watch *w, int events)
     }
 }
 
-/* The address with the port that was really bound. */
-static void listen_address(struct sp_ep *ep)
-{
-    struct sp_stream_ep *se = sp_stream_ep(ep);
-    struct sp_addr a = {.len = sizeof a.ss};
-    if (se->hp.port || getsockname(se->fd, (struct sockaddr *)&a.ss, &a.len) < 0)
-        return;
-    char text[160];
-    sp_addr_text(ep, &a, text, sizeof text);
-    snprintf(ep->address, sizeof ep->address, "%s://%s%s%s%s", ep->t->scheme, se->hp.v6 ? "[" : "",
-             se->hp.host, se->hp.v6 ? "]" : "", strrchr(text, ':'));
-}
-
-static int listen_bind(struct sp_stream_ep *se)
-{
-    int on = 1, off = 0;
-    (void)setsockopt(se->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (se->local.ss.ss_family == AF_INET6)
-        (void)setsockopt(se->fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
-    if (bind(se->fd, (const struct sockaddr *)&se->local.ss, se->local.len) < 0 ||
-        listen(se->fd, SOMAXCONN) < 0)
-        return -errno;
-    return 0;
-}
-
 int sp_stream_listen(struct sp_ep *ep)
 {
     struct sp_stream_ep *se = sp_stream_ep(ep);
@@ -203,13 +178,15 @@ int sp_stream_listen(struct sp_ep *ep)
     if (fd < 0)
         return fd;
     se->fd = fd;
-    int rc = listen_bind(se);
+    const struct sp_family *family = sp_addr_family(ep);
+    int rc = family->listen(ep, fd, &se->local);
     if (rc == 0) {
-        listen_address(ep);
         listen_reserve(se);
         se->watch = (struct sp_watch){.fd = fd, .fn = listen_event};
         se->timer.fn = listen_again;
         rc = sp_watch_add(ep->loop, &se->watch, POLLIN);
+        if (rc < 0 && family->unlisten)
+            family->unlisten(ep);
     }
     if (rc < 0) {
         sp_fd_close(se->fd);
