@@ -8,6 +8,13 @@ install(DIRECTORY include/nanomsg DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
     FILES_MATCHING PATTERN "*.h")
 if(TARGET nncat)
     install(TARGETS nncat)
+    # The names under which nncat is one protocol.
+    file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/links)
+    foreach(protocol req rep pub sub push pull surveyor respondent bus pair)
+        file(CREATE_LINK nncat ${PROJECT_BINARY_DIR}/links/nn_${protocol} SYMBOLIC)
+        list(APPEND nncat_links ${PROJECT_BINARY_DIR}/links/nn_${protocol})
+    endforeach()
+    install(FILES ${nncat_links} DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
 foreach(section 1 3 7)
     file(GLOB pages CONFIGURE_DEPENDS docs/man/*.${section})

@@ -3,16 +3,19 @@
 /* The happy path: the command line is read, TLS is configured, one socket is opened, bound and
  * connected, and its protocol's conversation runs until it is over or a signal ends it.
  *
- * What can fail: every fault of the start ends the program with a line on stderr. Later, diagnostics
- * of connections are printed (each once while it repeats) and the library goes on trying; only a
- * time-out that the user gave, or a signal, ends that. */
+ * What can fail: every fault of the start ends the program with a line on stderr. Later,
+ * diagnostics of connections are printed (each once while it repeats) and the library goes on
+ * trying; only a time-out that the user gave, or a signal, ends that. */
 
 #include "nncat.h"
 
+#include <nanomsg/bus.h>
 #include <nanomsg/nanoseal.h>
+#include <nanomsg/pair.h>
 #include <nanomsg/pipeline.h>
 #include <nanomsg/pubsub.h>
 #include <nanomsg/reqrep.h>
+#include <nanomsg/survey.h>
 #include <nanomsg/tls.h>
 #include <pthread.h>
 #include <signal.h>
@@ -22,12 +25,23 @@
 #include <unistd.h>
 
 const struct cat_proto nncat_protos[] = {
-    {"req", NN_REQ, "ask: send --data, print the answer", nncat_run_ask, 1},
-    {"rep", NN_REP, "answer each request with --data", nncat_run_answer, 0},
-    {"pub", NN_PUB, "publish --data to all subscribers", nncat_run_send, 1},
-    {"sub", NN_SUB, "print what is published", nncat_run_recv, 0},
-    {"push", NN_PUSH, "send --data to one peer after another", nncat_run_send, 1},
-    {"pull", NN_PULL, "print what is pushed", nncat_run_recv, 0},
+    {"req", NN_REQ, "ask: send --data, print the answer", nncat_run_ask,
+     CAT_SENDS | CAT_RECEIVES | CAT_NEEDS_DATA},
+    {"rep", NN_REP, "answer each request with --data", nncat_run_answer, CAT_SENDS | CAT_RECEIVES},
+    {"pub", NN_PUB, "publish --data to all subscribers", nncat_run_send,
+     CAT_SENDS | CAT_NEEDS_DATA},
+    {"sub", NN_SUB, "print what is published", nncat_run_recv, CAT_RECEIVES | CAT_SUBSCRIBES},
+    {"push", NN_PUSH, "send --data to one peer after another", nncat_run_send,
+     CAT_SENDS | CAT_NEEDS_DATA},
+    {"pull", NN_PULL, "print what is pushed", nncat_run_recv, CAT_RECEIVES},
+    {"surveyor", NN_SURVEYOR, "ask everybody, print the answers", nncat_run_ask,
+     CAT_SENDS | CAT_RECEIVES | CAT_NEEDS_DATA},
+    {"respondent", NN_RESPONDENT, "answer each survey with --data", nncat_run_answer,
+     CAT_SENDS | CAT_RECEIVES},
+    {"bus", NN_BUS, "send --data to all neighbours, print what they send", nncat_run_talk,
+     CAT_SENDS | CAT_RECEIVES},
+    {"pair", NN_PAIR, "send --data to the one peer, print what it sends", nncat_run_talk,
+     CAT_SENDS | CAT_RECEIVES},
     {NULL, 0, NULL, NULL, 0},
 };
 

@@ -7,13 +7,19 @@
 #include <stdint.h>
 #include <stdio.h>
 
+/* The first four are nanocat's; the others are seen only with --count, which nanocat lacks. */
 enum cat_status {
-    CAT_OK = 0,      /* done */
-    CAT_ERROR = 1,   /* something else failed */
-    CAT_USAGE = 2,   /* the command line is wrong */
-    CAT_TIMEOUT = 3, /* a time-out passed */
-    CAT_REFUSED = 4  /* a time-out passed without a peer, and the last attempt had failed */
+    CAT_OK = 0,    /* done; also when a receive time-out ended it */
+    CAT_USAGE = 1, /* the command line is wrong */
+    CAT_FILE = 2,  /* a file could not be read, or the output not written */
+    CAT_ERROR = 3, /* something else failed: an address, a key, sending */
+    CAT_REFUSED =
+        4, /* a time-out passed before --count was reached; no peer, and the reason is known */
+    CAT_TIMEOUT = 5 /* the same otherwise */
 };
+
+/* What a protocol can do, and what an option is for. */
+enum cat_ability { CAT_SENDS = 1, CAT_RECEIVES = 2, CAT_NEEDS_DATA = 4, CAT_SUBSCRIBES = 8 };
 
 enum { CAT_MAX = 64 }; /* addresses, and topics, of one command line */
 
@@ -26,7 +32,7 @@ struct cat_proto {
     int id;                    /* NN_REQ and so on */
     const char *help;          /* for --help */
     int (*run)(struct cat *c); /* the whole conversation; returns a cat_status */
-    int wants_data;            /* --data or --file must be given */
+    unsigned can;              /* bits of cat_ability */
 };
 extern const struct cat_proto nncat_protos[]; /* ends with a NULL name */
 
@@ -36,38 +42,38 @@ struct cat_addr {
 };
 
 struct cat {
-    const struct cat_proto *proto;   /* what to be */
-    struct cat_addr addrs[CAT_MAX];  /* where, in the order given */
-    int n_addrs;                     /* how many */
-    const char *topics[CAT_MAX];     /* --subscribe */
-    int n_topics;                    /* how many */
-    const char *name;                /* --socket-name */
-    int recv_ms, send_ms;            /* time-outs, -1 for ever */
-    int interval_ms, delay_ms;       /* -1: none */
-    uint64_t count;                  /* --count, 0: no limit */
-    uint64_t done;                   /* messages that count so far */
-    char *data;                      /* --data or the file, of nn_allocmsg; NULL: none */
-    size_t data_len;                 /* its bytes */
+    const struct cat_proto *proto;  /* what to be */
+    struct cat_addr addrs[CAT_MAX]; /* where, in the order given */
+    int n_addrs;                    /* how many */
+    const char *topics[CAT_MAX];    /* --subscribe */
+    int n_topics;                   /* how many */
+    const char *name;               /* --socket-name */
+    int recv_ms, send_ms;           /* time-outs, -1 for ever */
+    int interval_ms, delay_ms;      /* -1: none */
+    uint64_t count;                 /* --count, 0: no limit */
+    uint64_t done;                  /* messages that count so far */
+    char *data;                     /* --data or the file, of nn_allocmsg; NULL: none */
+    size_t data_len;                /* its bytes */
     void (*print)(const struct cat_msg *m, FILE *to); /* output format, NULL: none */
-    int verbose;                     /* -1 quiet, 0 what goes wrong, 1 and steps */
-    int stats;                       /* --stats */
-    const char *new_key;             /* --new-key IDENTITY */
+    int verbose;                                      /* -1 quiet, 0 what goes wrong, 1 and steps */
+    int stats;                                        /* --stats */
+    const char *new_key;                              /* --new-key IDENTITY */
     /* --psk-* and --tls-*, as given. */
     const char *psk_file, *psk_identity, *ca, *cert, *key, *server_name, *suites;
-    int verify, auth;                /* NN_TLS_VERIFY_*, NN_TLS_AUTH_*; -1: not given */
-    int tls_bind, tls_dial;          /* configurations, 0: none; often the same */
-    int s;                           /* socket */
+    int verify, auth;       /* NN_TLS_VERIFY_*, NN_TLS_AUTH_*; -1: not given */
+    int tls_bind, tls_dial; /* configurations, 0: none; often the same */
+    int s;                  /* socket */
 };
 
 /* A received message, with who sent it. */
 struct cat_msg {
-    unsigned char *body;  /* of nn_recvmsg with NN_MSG */
-    size_t len;           /* its bytes */
-    void *control;        /* of nn_recvmsg with NN_MSG, NULL: none */
-    const void *peer;     /* authenticated identity inside control, NULL: none */
-    size_t peer_len;      /* its bytes */
-    uint32_t pipe;        /* NN_PIPE_ID */
-    int has_pipe;         /* whether it is known */
+    unsigned char *body; /* of nn_recvmsg with NN_MSG */
+    size_t len;          /* its bytes */
+    void *control;       /* of nn_recvmsg with NN_MSG, NULL: none */
+    const void *peer;    /* authenticated identity inside control, NULL: none */
+    size_t peer_len;     /* its bytes */
+    uint32_t pipe;       /* NN_PIPE_ID */
+    int has_pipe;        /* whether it is known */
 };
 
 /* nncat.c: prints "nncat: ..." and ends the program. */
@@ -75,13 +81,15 @@ _Noreturn void nncat_die(int status, const char *fmt, ...) __attribute__((format
 /* The signal that asks for the end, or 0. Reloads the key file when SIGHUP came. */
 int nncat_stopping(struct cat *c);
 
-/* nncat_opts.c: fills c from the command line; ends the program for --help, --version and faults. */
+/* nncat_opts.c: fills c from the command line; ends the program for --help, --version and faults.
+ */
 void nncat_parse(struct cat *c, int argc, char **argv);
 
-/* nncat_run.c: the four kinds of conversation. */
+/* nncat_run.c: the kinds of conversation. */
 int nncat_run_send(struct cat *c);
 int nncat_run_recv(struct cat *c);
 int nncat_run_ask(struct cat *c);
+int nncat_run_talk(struct cat *c);
 int nncat_run_answer(struct cat *c);
 
 /* nncat_print.c: the formats by name; dies when there is no such format. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The happy path: one table has every option with its help; getopt_long's arrays and --help are made
- * from it, and from the table of protocols.
+/* The happy path: one table has every option with its help; getopt_long's arrays and --help are
+ * made from it, and from the table of protocols.
  *
  * What can fail: a fault of the command line prints one line that says what is wrong and ends the
  * program with CAT_USAGE. */
@@ -19,6 +19,7 @@ struct opts_row {
     const char *name;                            /* NULL: `help` is the title of a section */
     int letter;                                  /* short form, 0: none */
     const char *arg;                             /* name of its argument, NULL: takes none */
+    unsigned needs;                              /* cat_ability that the protocol must have */
     const char *help;                            /* for --help */
     void (*set)(struct cat *c, const char *arg); /* what it does */
 };
@@ -34,14 +35,14 @@ static void opts_add(struct cat *c, int bind, const char *prefix, const char *re
         nncat_die(CAT_USAGE, "address longer than %d bytes: %s", NN_SOCKADDR_MAX - 1, rest);
 }
 
-/* Seconds with a fraction, in milliseconds. */
+/* Seconds with a fraction, in milliseconds. What is negative means never, or none. */
 static int opts_seconds(const char *arg)
 {
     char *end;
     double v = strtod(arg, &end);
-    if (end == arg || *end || !(v >= 0 && v <= 2000000))
+    if (end == arg || *end || !(v <= 2000000))
         nncat_die(CAT_USAGE, "not a number of seconds: %s", arg);
-    return (int)(v * 1000 + 0.5);
+    return v < 0 ? -1 : (int)(v * 1000 + 0.5);
 }
 
 static uint64_t opts_count(const char *arg)
@@ -82,7 +83,7 @@ static void opts_read(struct cat *c, FILE *f, const char *path)
         c->data = nn_reallocmsg(c->data, room);
     }
     if (!c->data || ferror(f))
-        nncat_die(CAT_ERROR, "%s: can't be read", path);
+        nncat_die(CAT_FILE, "%s: can't be read", path);
 }
 
 static void opts_file(struct cat *c, const char *arg)
@@ -90,7 +91,7 @@ static void opts_file(struct cat *c, const char *arg)
     opts_one_data(c);
     FILE *f = strcmp(arg, "-") == 0 ? stdin : fopen(arg, "rb");
     if (!f)
-        nncat_die(CAT_ERROR, "%s: %s", arg, strerror(errno));
+        nncat_die(CAT_FILE, "%s: %s", arg, strerror(errno));
     opts_read(c, f, arg);
     if (f != stdin)
         fclose(f);
@@ -173,63 +174,66 @@ static void opts_version(struct cat *c, const char *arg)
 static void opts_help(struct cat *c, const char *arg);
 
 static const struct opts_row opts_rows[] = {
-    {NULL, 0, NULL, "Addresses (each may be given several times)", NULL},
-    {"bind", 0, "ADDR", "accept peers at ADDR", opts_set_bind},
-    {"connect", 0, "ADDR", "connect to ADDR", opts_set_connect},
-    {"bind-local", 'L', "PORT", "the same as --bind tcp://127.0.0.1:PORT", opts_set_bind_local},
-    {"connect-local", 'l', "PORT", "the same as --connect tcp://127.0.0.1:PORT",
+    {NULL, 0, NULL, 0, "Addresses (each may be given several times)", NULL},
+    {"bind", 0, "ADDR", 0, "accept peers at ADDR", opts_set_bind},
+    {"connect", 0, "ADDR", 0, "connect to ADDR", opts_set_connect},
+    {"bind-local", 'L', "PORT", 0, "the same as --bind tcp://127.0.0.1:PORT", opts_set_bind_local},
+    {"connect-local", 'l', "PORT", 0, "the same as --connect tcp://127.0.0.1:PORT",
      opts_set_connect_local},
-    {"bind-ipc", 'X', "PATH", "the same as --bind ipc://PATH", opts_set_bind_ipc},
-    {"connect-ipc", 'x', "PATH", "the same as --connect ipc://PATH", opts_set_connect_ipc},
+    {"bind-ipc", 'X', "PATH", 0, "the same as --bind ipc://PATH", opts_set_bind_ipc},
+    {"connect-ipc", 'x', "PATH", 0, "the same as --connect ipc://PATH", opts_set_connect_ipc},
 
-    {NULL, 0, NULL, "What is sent", NULL},
-    {"data", 'D', "DATA", "send DATA", opts_data},
-    {"file", 'F', "PATH", "send what the file holds; - is standard input", opts_file},
-    {"interval", 'i', "SEC", "send again every SEC seconds", opts_set_interval},
-    {"delay", 'd', "SEC", "wait SEC seconds before the first (so that subscribers are there)",
+    {NULL, 0, NULL, 0, "What is sent", NULL},
+    {"data", 'D', "DATA", CAT_SENDS, "send DATA", opts_data},
+    {"file", 'F', "PATH", CAT_SENDS, "send what the file holds; - is standard input", opts_file},
+    {"interval", 'i', "SEC", CAT_SENDS, "send again every SEC seconds", opts_set_interval},
+    {"delay", 'd', "SEC", 0, "wait SEC seconds before the first (so that subscribers are there)",
      opts_set_delay},
 
-    {NULL, 0, NULL, "What is received", NULL},
-    {"subscribe", 0, "PREFIX", "only messages that begin with PREFIX; otherwise all",
-     opts_subscribe},
-    {"format", 0, "FORMAT", "raw, ascii, quoted, msgpack, hex, json or none; ascii if not given",
-     nncat_format},
-    {"raw", 0, NULL, "as it is, with nothing between messages", opts_set_raw},
-    {"ascii", 'A', NULL, "a line each; what is not printable ASCII becomes a dot", opts_set_ascii},
-    {"quoted", 'Q', NULL, "a line each, as a C string", opts_set_quoted},
-    {"msgpack", 0, NULL, "as a MessagePack binary", opts_set_msgpack},
-    {"hex", 0, NULL, "a line each, as a C string of hexadecimal escapes", opts_set_hex},
-    {"json", 0, NULL, "a line each: an object with time, bytes, data, peer and pipe",
+    {NULL, 0, NULL, 0, "What is received, and printed if one of the formats is given", NULL},
+    {"subscribe", 0, "PREFIX", CAT_SUBSCRIBES,
+     "only messages that begin with PREFIX; otherwise all", opts_subscribe},
+    {"ascii", 'A', NULL, CAT_RECEIVES, "a line each; what is not printable ASCII becomes a dot",
+     opts_set_ascii},
+    {"quoted", 'Q', NULL, CAT_RECEIVES, "a line each, as a C string", opts_set_quoted},
+    {"raw", 0, NULL, CAT_RECEIVES, "as it is, with nothing between messages", opts_set_raw},
+    {"hex", 0, NULL, CAT_RECEIVES, "a line each, as a C string of hexadecimal escapes",
+     opts_set_hex},
+    {"msgpack", 0, NULL, CAT_RECEIVES, "as a MessagePack binary", opts_set_msgpack},
+    {"json", 0, NULL, CAT_RECEIVES, "a line each: an object with time, bytes, data, peer and pipe",
      opts_set_json},
+    {"format", 0, "FORMAT", CAT_RECEIVES, "one of these by name, or no", nncat_format},
 
-    {NULL, 0, NULL, "How long", NULL},
-    {"count", 'n', "N", "end after N messages (for --req: answers)", opts_set_count},
-    {"recv-timeout", 0, "SEC", "end when nothing came for SEC seconds", opts_set_recv_timeout},
-    {"send-timeout", 0, "SEC", "end when nobody took a message for SEC seconds",
+    {NULL, 0, NULL, 0, "How long", NULL},
+    {"count", 'n', "N", 0, "end after N messages (who asks: N answers)", opts_set_count},
+    {"recv-timeout", 0, "SEC", CAT_RECEIVES, "end when nothing came for SEC seconds",
+     opts_set_recv_timeout},
+    {"send-timeout", 0, "SEC", CAT_SENDS, "end when nobody took a message for SEC seconds",
      opts_set_send_timeout},
 
-    {NULL, 0, NULL, "TLS (tls+psk:// takes keys only; tls+tcp:// also certificates)", NULL},
-    {"psk-file", 0, "FILE", "identities and their keys; read again on SIGHUP", opts_set_psk_file},
-    {"psk-identity", 0, "ID", "of the file, connect with this identity only",
+    {NULL, 0, NULL, 0, "TLS (tls+psk:// takes keys only; tls+tcp:// also certificates)", NULL},
+    {"psk-file", 0, "FILE", 0, "identities and their keys; read again on SIGHUP",
+     opts_set_psk_file},
+    {"psk-identity", 0, "ID", 0, "of the file, connect with this identity only",
      opts_set_psk_identity},
-    {"new-key", 0, "ID", "print a new line for a key file, and end", opts_set_new_key},
-    {"tls-ca", 0, "FILE", "authorities whose certificates are trusted (PEM)", opts_set_ca},
-    {"tls-cert", 0, "FILE", "our certificate chain (PEM)", opts_set_cert},
-    {"tls-key", 0, "FILE", "its private key (PEM); the same file if not given", opts_set_key},
-    {"tls-server-name", 0, "NAME", "expect this name in the certificate, not the host's",
+    {"new-key", 0, "ID", 0, "print a new line for a key file, and end", opts_set_new_key},
+    {"tls-ca", 0, "FILE", 0, "authorities whose certificates are trusted (PEM)", opts_set_ca},
+    {"tls-cert", 0, "FILE", 0, "our certificate chain (PEM)", opts_set_cert},
+    {"tls-key", 0, "FILE", 0, "its private key (PEM); the same file if not given", opts_set_key},
+    {"tls-server-name", 0, "NAME", 0, "expect this name in the certificate, not the host's",
      opts_set_server_name},
-    {"tls-verify", 0, "MODE", "must the peer have a certificate: none, optional, required",
+    {"tls-verify", 0, "MODE", 0, "must the peer have a certificate: none, optional, required",
      opts_verify},
-    {"tls-auth", 0, "MODE", "of tls+tcp://: psk, cert or either", opts_auth},
-    {"tls-suites", 0, "LIST", "cipher suites, separated by ':'", opts_set_suites},
+    {"tls-auth", 0, "MODE", 0, "of tls+tcp://: psk, cert or either", opts_auth},
+    {"tls-suites", 0, "LIST", 0, "cipher suites, separated by ':'", opts_set_suites},
 
-    {NULL, 0, NULL, "The rest", NULL},
-    {"socket-name", 0, "NAME", "what diagnostics call the socket", opts_set_name},
-    {"stats", 0, NULL, "at the end, counters and peers to standard error", opts_set_stats},
-    {"verbose", 'v', NULL, "say more on standard error", opts_set_verbose},
-    {"silent", 'q', NULL, "say nothing there but why the program ends", opts_set_silent},
-    {"version", 'V', NULL, "print the version, and end", opts_version},
-    {"help", 'h', NULL, "print this, and end", opts_help},
+    {NULL, 0, NULL, 0, "The rest", NULL},
+    {"socket-name", 0, "NAME", 0, "what diagnostics call the socket", opts_set_name},
+    {"stats", 0, NULL, 0, "at the end, counters and peers to standard error", opts_set_stats},
+    {"verbose", 'v', NULL, 0, "say more on standard error", opts_set_verbose},
+    {"silent", 'q', NULL, 0, "say nothing there but why the program ends", opts_set_silent},
+    {"version", 'V', NULL, 0, "print the version, and end", opts_version},
+    {"help", 'h', NULL, 0, "print this, and end", opts_help},
 };
 
 enum { OPTS_ROWS = sizeof opts_rows / sizeof opts_rows[0] };
@@ -256,7 +260,7 @@ static void opts_help(struct cat *c, const char *arg)
          "Sends and receives messages of nanomsg's protocols, plain or sealed with TLS.\n"
          "\n"
          "  nncat --rep --bind tcp://127.0.0.1:5555 --data pong\n"
-         "  nncat --req --connect tcp://127.0.0.1:5555 --data ping\n"
+         "  nncat --req --connect tcp://127.0.0.1:5555 --data ping --ascii\n"
          "\n"
          "  (umask 077; nncat --new-key sensor7 > keys)      # the same line on both sides\n"
          "  nncat --sub --bind 'tls+psk://*:5556' --psk-file keys --json\n"
@@ -264,22 +268,26 @@ static void opts_help(struct cat *c, const char *arg)
          "\n"
          "Protocols (also by name: a link nn_req to nncat is nncat --req):");
     for (const struct cat_proto *p = nncat_protos; p->name; p++)
-        opts_help_row(&(struct opts_row){p->name, 0, NULL, p->help, NULL});
+        opts_help_row(&(struct opts_row){p->name, 0, NULL, 0, p->help, NULL});
     for (int i = 0; i < OPTS_ROWS; i++)
         opts_help_row(&opts_rows[i]);
-    puts("\nExit status: 0 done, 1 failed, 2 wrong usage, 3 time-out, 4 time-out without a peer because\n"
-         "connecting failed (the reason is printed), 128 + N ended by signal N.");
+    puts("\nExit status: 0 done, 1 wrong usage, 2 a file can't be read, 3 anything else failed; "
+         "with --count\n"
+         "also 4 time-out without a peer because connecting failed (the reason is printed), 5 "
+         "time-out\n"
+         "before that count; 128 + N ended by signal N.");
     exit(CAT_OK);
 }
 
 static void opts_proto(struct cat *c, const struct cat_proto *p)
 {
-    if (c->proto && c->proto != p)
+    if (c->proto)
         nncat_die(CAT_USAGE, "one protocol only, not --%s and --%s", c->proto->name, p->name);
     c->proto = p;
 }
 
-/* getopt_long's tables. The value of a row is OPTS_FIRST and its index, that of a protocol follows. */
+/* getopt_long's tables. The value of a row is OPTS_FIRST and its index, that of a protocol follows.
+ */
 static void opts_tables(struct option *longs, char *shorts)
 {
     for (int i = 0; i < OPTS_ROWS; i++) {
@@ -299,7 +307,8 @@ static void opts_tables(struct option *longs, char *shorts)
     *shorts = '\0';
 }
 
-static void opts_take(struct cat *c, int value)
+/* used: per row, whether it was given. */
+static void opts_take(struct cat *c, int value, char *used)
 {
     if (value >= OPTS_FIRST + OPTS_ROWS) {
         opts_proto(c, &nncat_protos[value - OPTS_FIRST - OPTS_ROWS]);
@@ -307,6 +316,7 @@ static void opts_take(struct cat *c, int value)
     }
     for (int i = 0; i < OPTS_ROWS; i++) {
         if (opts_rows[i].name && (value == OPTS_FIRST + i || value == opts_rows[i].letter)) {
+            used[i] = 1;
             opts_rows[i].set(c, optarg);
             return;
         }
@@ -326,18 +336,25 @@ static void opts_link(struct cat *c, const char *argv0)
     }
 }
 
-static void opts_check(const struct cat *c)
+static void opts_check_needs(const struct cat *c, const char *used)
+{
+    for (int i = 0; i < OPTS_ROWS; i++) {
+        if (used[i] && (opts_rows[i].needs & ~c->proto->can))
+            nncat_die(CAT_USAGE, "--%s means nothing with --%s", opts_rows[i].name, c->proto->name);
+    }
+    if ((c->proto->can & CAT_NEEDS_DATA) && !c->data)
+        nncat_die(CAT_USAGE, "--%s needs --data or --file", c->proto->name);
+}
+
+static void opts_check(const struct cat *c, const char *used)
 {
     if (c->new_key)
         return;
     if (!c->proto)
-        nncat_die(CAT_USAGE, "which protocol? --req, --rep, --pub, --sub, --push or --pull; see nncat --help");
+        nncat_die(CAT_USAGE, "which protocol? --req, --rep, --pub, --sub ...; see nncat --help");
+    opts_check_needs(c, used);
     if (c->n_addrs == 0)
         nncat_die(CAT_USAGE, "where? --bind or --connect; see nncat --help");
-    if (c->proto->wants_data && !c->data)
-        nncat_die(CAT_USAGE, "--%s needs --data or --file", c->proto->name);
-    if (c->n_topics && c->proto->run != nncat_run_recv)
-        nncat_die(CAT_USAGE, "--subscribe is for --sub");
     if (c->psk_identity && !c->psk_file)
         nncat_die(CAT_USAGE, "--psk-identity needs --psk-file");
     if (c->key && !c->cert)
@@ -347,15 +364,19 @@ static void opts_check(const struct cat *c)
 void nncat_parse(struct cat *c, int argc, char **argv)
 {
     struct option longs[OPTS_MAX];
-    char shorts[2 * OPTS_MAX];
+    char shorts[2 * OPTS_MAX], used[OPTS_ROWS] = {0};
     opts_tables(longs, shorts);
-    *c = (struct cat){.recv_ms = -1, .send_ms = -1, .interval_ms = -1, .delay_ms = -1,
-                      .verify = -1, .auth = -1, .s = -1};
-    nncat_format(c, "ascii");
+    *c = (struct cat){.recv_ms = -1,
+                      .send_ms = -1,
+                      .interval_ms = -1,
+                      .delay_ms = -1,
+                      .verify = -1,
+                      .auth = -1,
+                      .s = -1};
     opts_link(c, argv[0]);
     for (int value; (value = getopt_long(argc, argv, shorts, longs, NULL)) != -1;)
-        opts_take(c, value);
+        opts_take(c, value, used);
     if (optind < argc)
         nncat_die(CAT_USAGE, "what is %s? see nncat --help", argv[optind]);
-    opts_check(c);
+    opts_check(c, used);
 }

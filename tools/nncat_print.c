@@ -60,8 +60,12 @@ static void print_msgpack(const struct cat_msg *m, FILE *to)
 static size_t print_utf8(const unsigned char *p, size_t n)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t len = p[0] < 0x80 ? 1 : p[0] < 0xc0 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3
-               : p[0] < 0xf8 ? 4 : 0;
+    size_t len = p[0] < 0x80   ? 1
+                 : p[0] < 0xc0 ? 0
+                 : p[0] < 0xe0 ? 2
+                 : p[0] < 0xf0 ? 3
+                 : p[0] < 0xf8 ? 4
+                               : 0;
     if (len <= 1 || len > n)
         return len > n ? 0 : len;
     uint32_t v = p[0] & (0x7fu >> len);
@@ -121,9 +125,13 @@ static const struct {
     const char *name;                                 /* of --format */
     void (*print)(const struct cat_msg *m, FILE *to); /* NULL: nothing */
 } print_formats[] = {
-    {"raw", print_raw},         {"ascii", print_ascii}, {"quoted", print_quoted},
-    {"msgpack", print_msgpack}, {"hex", print_hex},     {"json", print_json},
-    {"none", NULL},
+    {"raw", print_raw},
+    {"ascii", print_ascii},
+    {"quoted", print_quoted},
+    {"msgpack", print_msgpack},
+    {"hex", print_hex},
+    {"json", print_json},
+    {"no", NULL},
 };
 
 void nncat_format(struct cat *c, const char *name)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The happy path: send, receive, ask or answer, once or again and again, until --count is reached or
- * the protocol says that there is nothing more to wait for.
+/* The happy path: send, receive, ask, talk or answer, once or again and again, until --count is
+ * reached or the protocol says that there is nothing more to wait for.
  *
- * What can fail: a time-out ends the conversation with CAT_TIMEOUT, or with CAT_REFUSED and the
- * reason when there never was a peer; a signal ends it too; EINTR without one is nothing. */
+ * What can fail: a time-out ends the conversation, and the reason is printed when there never was a
+ * peer. As in nanocat that is no failure of who receives and one of who sends; with --count it is
+ * CAT_TIMEOUT or CAT_REFUSED. A signal ends it too; EINTR without one is nothing. */
 
 #include "nncat.h"
 
@@ -37,25 +38,26 @@ static int run_enough(const struct cat *c)
     return c->count && c->done >= c->count;
 }
 
-/* The status when no peer was ever there and the library knows why, else `otherwise`. */
-static int run_refused(const struct cat *c, int otherwise)
+/* Whether no peer was ever there and the library knows why: then that is printed. */
+static int run_refused(const struct cat *c)
 {
     char why[512] = "";
     size_t len = sizeof why - 1;
     if (nn_get_statistic(c->s, NN_STAT_ESTABLISHED_CONNECTIONS) ||
         nn_get_statistic(c->s, NN_STAT_ACCEPTED_CONNECTIONS) ||
         nn_getsockopt(c->s, NN_SOL_SOCKET, NN_LAST_REASON, why, &len) || why[0] == '\0')
-        return otherwise;
+        return 0;
     fprintf(stderr, "nncat: no peer: %s\n", why);
-    return CAT_REFUSED;
+    return 1;
 }
 
-static int run_timed_out(const struct cat *c, const char *what)
+/* The status after a time-out; without --count it is `otherwise`. */
+static int run_timed_out(const struct cat *c, const char *what, int otherwise)
 {
-    int status = run_refused(c, CAT_TIMEOUT);
-    if (status == CAT_TIMEOUT && c->verbose >= 0)
+    int refused = run_refused(c);
+    if (!refused && c->verbose >= 0)
         fprintf(stderr, "nncat: time-out: %s\n", what);
-    return status;
+    return !c->count ? otherwise : refused ? CAT_REFUSED : CAT_TIMEOUT;
 }
 
 /* Sends --data. 0, or -1 with *status set. */
@@ -66,7 +68,7 @@ static int run_send_one(struct cat *c, int *status)
             return 0;
         int err = nn_errno();
         if (err == ETIMEDOUT || err == EAGAIN)
-            return *status = run_timed_out(c, "nobody took the message"), -1;
+            return *status = run_timed_out(c, "nobody took the message", CAT_ERROR), -1;
         if (err != EINTR)
             nncat_die(CAT_ERROR, "send: %s", nn_strerror(err));
     }
@@ -94,8 +96,8 @@ static int run_recv_one(struct cat *c)
     struct cat_msg m = {0};
     void *control = NULL;
     struct nn_iovec iov = {.iov_base = &m.body, .iov_len = NN_MSG};
-    struct nn_msghdr h = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
-                          .msg_controllen = NN_MSG};
+    struct nn_msghdr h = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = NN_MSG};
     int n = nn_recvmsg(c->s, &h, 0);
     if (n < 0)
         return nn_errno();
@@ -106,7 +108,7 @@ static int run_recv_one(struct cat *c)
     if (c->print) {
         c->print(&m, stdout);
         if (fflush(stdout))
-            nncat_die(CAT_ERROR, "output: %s", strerror(errno));
+            nncat_die(CAT_FILE, "output: %s", strerror(errno));
     }
     nn_freemsg(m.body);
     if (m.control)
@@ -125,7 +127,7 @@ static int run_recv(struct cat *c, int *status)
             return *status = CAT_OK, -1;
         if (err == ETIMEDOUT || err == EAGAIN) {
             int wanted = c->count ? c->done < c->count : c->done == 0;
-            *status = wanted ? run_timed_out(c, "no message came") : CAT_OK;
+            *status = wanted ? run_timed_out(c, "no message came", CAT_OK) : CAT_OK;
             return -1;
         }
         if (err != EINTR)
@@ -158,30 +160,31 @@ int nncat_run_send(struct cat *c)
         if (c->interval_ms >= 0 && run_again(c))
             run_sleep(c, next);
     } while (run_again(c) && !nncat_stopping(c));
-    return run_refused(c, CAT_OK);
+    return c->count && run_refused(c) ? CAT_REFUSED : CAT_OK;
 }
 
 int nncat_run_recv(struct cat *c)
 {
     int status = CAT_OK;
+    run_delay(c);
     while (!run_enough(c) && run_recv(c, &status) == 0)
         c->done++;
     return status;
 }
 
-/* Prints what comes until `until`: answers of one request with --interval. */
+/* Prints what comes until `until`. */
 static void run_recv_until(struct cat *c, int64_t until)
 {
     for (int64_t left; !run_enough(c) && (left = until - run_now()) > 0;) {
         int ms = (int)left;
-        if (c->recv_ms >= 0 && c->recv_ms < ms)
-            ms = c->recv_ms;
         nn_setsockopt(c->s, NN_SOL_SOCKET, NN_RCVTIMEO, &ms, sizeof ms);
         int err = run_recv_one(c);
         if (err == 0)
             c->done++;
-        else if (err != EINTR || nncat_stopping(c))
+        else if (err == ETIMEDOUT || err == EFSM || nncat_stopping(c))
             break;
+        else if (err != EINTR)
+            nncat_die(CAT_ERROR, "receive: %s", nn_strerror(err));
     }
 }
 
@@ -208,14 +211,16 @@ int nncat_run_ask(struct cat *c)
     do {
         if (run_send_one(c, &status))
             return status;
-        /* One request may have several answers (a survey); a single one unless --count is given. */
-        while (run_recv(c, &status) == 0) {
+        while (!run_enough(c) && run_recv(c, &status) == 0)
             c->done++;
-            if (c->count)
-                break;
-        }
+        /* Over because no more answers can come, and there are too few: then once more. */
     } while (c->count && !run_enough(c) && status == CAT_OK && !nncat_stopping(c));
     return status;
+}
+
+int nncat_run_talk(struct cat *c)
+{
+    return c->data ? nncat_run_ask(c) : nncat_run_recv(c);
 }
 
 int nncat_run_answer(struct cat *c)

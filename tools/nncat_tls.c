@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /* The happy path: when an option of TLS was given, a configuration is made of all of them; with
- * --psk-identity a second one, for connecting, that knows no other identity. On SIGHUP the key file is
- * read again, and later handshakes use what it says.
+ * --psk-identity a second one, for connecting, that knows no other identity. On SIGHUP the key file
+ * is read again, and later handshakes use what it says.
  *
  * What can fail: at the start any fault ends the program; when reading again it is printed and the
  * old keys stay. */
@@ -26,12 +26,14 @@ static void tls_must(int rc, const char *what)
 
 static int tls_hex(int c)
 {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10
-         : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
 }
 
-/* The identity at the beginning of a key file's line, with each %XX replaced by its byte. Returns its
- * length, 0 when the line has none. */
+/* The identity at the beginning of a key file's line, with each %XX replaced by its byte. Returns
+ * its length, 0 when the line has none. */
 static size_t tls_line_identity(const char *line, char *id, size_t room)
 {
     size_t n = 0;
@@ -152,6 +154,6 @@ int nncat_tls_new_key(const char *identity)
     explicit_bzero(key, sizeof key);
     tls_warn_readable();
     if (fflush(stdout))
-        nncat_die(CAT_ERROR, "output: %s", strerror(errno));
+        nncat_die(CAT_FILE, "output: %s", strerror(errno));
     return CAT_OK;
 }

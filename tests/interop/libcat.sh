@@ -33,7 +33,7 @@ pids="$pids $!"
 wait_for grep -q news sub.out
 
 # nncat asks and listens.
-serve req tcp --req -D ping -n 1
+serve req tcp --req -D ping -n 1 -A
 asking=$pid
 timeout 60 $other --rep --connect "$at" -D pong $format >rep.out 2>rep.err &
 pids="$pids $!"
@@ -43,9 +43,9 @@ wait_for grep -q ping rep.out
 
 # The other publishes and listens.
 other_serves --pub -D news -i 1
-same "$other's news" "$(timeout 20 "$nncat" -q --sub -l "$port" -n 1)" news
+same "$other's news" "$(timeout 20 "$nncat" -q --sub -l "$port" -n 1 -A)" news
 
 # The other asks and listens.
 other_serves --req -D ping $format
-same "$other's question" "$(timeout 20 "$nncat" -q --rep -l "$port" -D pong -n 1)" ping
+same "$other's question" "$(timeout 20 "$nncat" -q --rep -l "$port" -D pong -n 1 -A)" ping
 wait_for grep -q pong other.out

@@ -30,19 +30,19 @@ for other in nanocat nngcat; do
     # Both print a message with a line end by this.
     format=$([ $other = nanocat ] && echo -A || echo --ascii)
 
-    serve rep tcp --rep -D pong -n 1
+    serve rep tcp --rep -D pong -n 1 -A
     same "$other asks" "$(timeout 20 $other --req --connect "$at" -D ping $format)" pong
     wait "$pid"
     same "$other asked" "$(cat rep.out)" ping
 
-    serve sub tcp --sub -n 1
+    serve sub tcp --sub -n 1 -A
     timeout 20 $other --pub --connect "$at" -D news -i 1 2>other.err &
     pids="$pids $!"
     wait "$pid"
     same "$other publishes" "$(cat sub.out)" news
 
     served --rep -D pong
-    same "$other answers" "$(timeout 20 "$nncat" -q --req -l "$port" -D ping)" pong
+    same "$other answers" "$(timeout 20 "$nncat" -q --req -l "$port" -D ping -A)" pong
     wait_for grep -q ping "$other--rep.out"
 
     served --sub

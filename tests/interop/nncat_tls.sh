@@ -8,26 +8,26 @@ cat alice bob >both
 
 serve rep tls+psk --rep --psk-file both -D hello --json
 rep=$pid rep_at=$at
-ask() { timeout 20 "$nncat" --req --connect "$rep_at" -D "$1" --recv-timeout 5 --psk-file "$2"; }
+ask() { timeout 20 "$nncat" --req --connect "$rep_at" -D "$1" -n 1 -A --recv-timeout 5 --psk-file "$2"; }
 same answer "$(ask 1 alice)" hello
 same answer "$(ask 2 bob)" hello
 same peers "$(sed -n 's/.*"data":"\(.\)","peer":"\([a-z]*\)","pipe":[0-9]*}$/\1 \2/p' rep.out | tr '\n' ' ')" \
     '1 alice 2 bob '
 
-status 4 "$nncat" --req --connect "$rep_at" -D x --recv-timeout 1 --psk-file wrong
+status 4 "$nncat" --req --connect "$rep_at" -D x -n 1 --recv-timeout 1 --psk-file wrong
 grep -q 'no peer: .*key' status.err || fail "wrong key: $(cat status.err)"
 grep -q 'wrong key' rep.err || fail "the server does not say so: $(cat rep.err)"
-status 1 "$nncat" --req --connect "$rep_at" -D x
+status 3 "$nncat" --req --connect "$rep_at" -D x
 grep -q 'psk-file' status.err || fail "no key: $(cat status.err)"
 chmod 640 wrong
-status 1 "$nncat" --req --connect "$rep_at" -D x --psk-file wrong
+status 3 "$nncat" --req --connect "$rep_at" -D x --psk-file wrong
 
 # With both identities the one that is asked for is used.
 for id in bob alice; do
     timeout 20 "$nncat" --req --connect "$rep_at" -D "as $id" --psk-file both --psk-identity $id >one.out
     grep -q "\"as $id\",\"peer\":\"$id\"" rep.out || fail "--psk-identity $id: $(tail -1 rep.out)"
 done
-status 1 "$nncat" --req --connect "$rep_at" -D x --psk-file both --psk-identity carol
+status 3 "$nncat" --req --connect "$rep_at" -D x --psk-file both --psk-identity carol
 
 # The server learns a new key for alice; a file with a fault changes nothing.
 "$nncat" --new-key alice >new
@@ -35,7 +35,7 @@ cat new bob >both.new
 mv both.new both
 kill -HUP "$rep"
 wait_for ask 3 new >new.out 2>&1
-status 4 "$nncat" --req --connect "$rep_at" -D x --recv-timeout 1 --psk-file alice
+status 4 "$nncat" --req --connect "$rep_at" -D x -n 1 --recv-timeout 1 --psk-file alice
 echo 'no key' >both
 kill -HUP "$rep"
 wait_for grep -q 'the old keys stay' rep.err
@@ -61,7 +61,7 @@ certificate() # NAME SUBJECT OPTION...
 certificate hub hub.test
 certificate other hub.test
 serve cert tls+tcp --rep --tls-cert hub.pem --tls-key hub.key -D hello
-cert() { timeout 20 "$nncat" --req --connect "$at" -D x --recv-timeout 5 "$@"; }
+cert() { timeout 20 "$nncat" --req --connect "$at" -D x -A --recv-timeout 5 "$@"; }
 same 'with a certificate' "$(cert --tls-ca hub.pem --tls-server-name hub.test)" hello
-status 4 "$nncat" --req --connect "$at" -D x --recv-timeout 1 --tls-ca hub.pem --tls-server-name not.test
-status 4 "$nncat" --req --connect "$at" -D x --recv-timeout 1 --tls-ca other.pem --tls-server-name hub.test
+status 4 "$nncat" --req --connect "$at" -D x -n 1 --recv-timeout 1 --tls-ca hub.pem --tls-server-name not.test
+status 4 "$nncat" --req --connect "$at" -D x -n 1 --recv-timeout 1 --tls-ca other.pem --tls-server-name hub.test

@@ -36,7 +36,7 @@ ask() # NAME OPTION...
 {
     device=$1
     shift
-    timeout 20 "$nncat" --req --connect "$at" -D x --recv-timeout 1 --tls-ca root.pem \
+    timeout 20 "$nncat" --req --connect "$at" -D x -n 1 -A --recv-timeout 1 --tls-ca root.pem \
         --tls-cert "$device" --tls-key "${device%.*}.key" "$@"
 }
 refused() # WORDS COMMAND...
@@ -55,8 +55,8 @@ same 'answer with a name' "$(ask device.chain --tls-server-name hub.example)" he
 refused certificate ask device.chain --tls-server-name other.example
 refused certificate ask foreign.pem
 wait_for grep -q certificate rep.err
-refused certificate timeout 20 "$nncat" --req --connect "$at" -D x --recv-timeout 1 --tls-ca root.pem
-refused certificate timeout 20 "$nncat" --req --connect "$at" -D x --recv-timeout 1 --tls-ca stranger.pem \
+refused certificate timeout 20 "$nncat" --req --connect "$at" -D x -n 1 -A --recv-timeout 1 --tls-ca root.pem
+refused certificate timeout 20 "$nncat" --req --connect "$at" -D x -n 1 -A --recv-timeout 1 --tls-ca stranger.pem \
     --tls-cert device.chain --tls-key device.key
 
 # openssl dials, with a certificate, without one, with a foreign one.
@@ -93,7 +93,7 @@ server()
 }
 server hub
 server=$pid
-timeout 30 "$nncat" --sub --connect "$at" --tls-ca root.pem --tls-cert device.chain --tls-key device.key -n 1 \
+timeout 30 "$nncat" --sub --connect "$at" --tls-ca root.pem --tls-cert device.chain --tls-key device.key -n 1 -A \
     >sub.out 2>sub.err &
 sub=$!
 pids="$pids $sub"

@@ -73,7 +73,7 @@ server() # KEYFILE OPTION...
 }
 server alice
 server=$pid
-timeout 30 "$nncat" --sub --connect "$at" --psk-file alice -n 4 >sub.out 2>sub.err &
+timeout 30 "$nncat" --sub --connect "$at" --psk-file alice -n 4 -A >sub.out 2>sub.err &
 sub=$!
 pids="$pids $sub"
 wait_for has server.out $sub_seen
@@ -109,6 +109,6 @@ pid=$server
 stop
 
 server wrong
-status 4 "$nncat" --req --connect "$at" -D x --recv-timeout 1 --psk-file alice
+status 4 "$nncat" --req --connect "$at" -D x -n 1 --recv-timeout 1 --psk-file alice
 grep -q 'wrong key' status.err || fail "the dialler's reason: $(cat status.err)"
 stop
