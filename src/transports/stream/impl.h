@@ -6,14 +6,8 @@
 #include "../../core/sock.h"
 #include "../../core/work.h"
 #include "conn.h"
-#include <sys/socket.h>
 
 #define SP_CANDIDATES 8
-
-struct sp_addr {
-    struct sockaddr_storage ss;
-    socklen_t len; /* 0: none */
-};
 
 /* An endpoint's data: its addresses, and the listener or the attempt under way. */
 struct sp_stream_ep {
@@ -172,11 +166,15 @@ void conn_tx_room(struct sp_conn *c); /* tells the protocol when the pipe became
 /* listen.c: a half-open connection is done; the lock is held. */
 void sp_listen_freed(struct sp_stream_ep *se);
 
-/* inet.c */
-int sp_addr_socket(struct sp_ep *ep, const struct sp_addr *a);
+/* addr.c: a socket of a's family that does not block, noted with sp_fd_keep and tuned; or a negative
+ * errno. What the row's family says of an address and of a socket. */
+int sp_addr_socket(struct sp_ep *ep, const struct sp_addr *a) SP_MUST_CHECK;
 void sp_addr_text(const struct sp_ep *ep, const struct sp_addr *a, char *out, size_t n);
+void sp_addr_tune(const struct sp_ep *ep, int fd);
+const struct sp_family *sp_addr_family(const struct sp_ep *ep);
+
+/* inet.c */
 /* Resolves a name, which may take long; how many of `max` addresses were found. */
 int sp_inet_resolve(const struct sp_hostport *hp, bool ipv4only, struct sp_addr *out, int max);
-void sp_addr_tune(struct sp_ep *ep, int fd);
 
 #endif
