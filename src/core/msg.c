@@ -133,6 +133,7 @@ int sp_msg_share(struct sp_msg *dst, const struct sp_msg *src)
     m.body_len = src->body_len;
     m.chunk = src->chunk;
     m.pipe = src->pipe;
+    m.type = src->type;
     sp_chunk_hold(m.chunk);
     sp_msg_move(dst, &m);
     return 0;

@@ -53,6 +53,8 @@ struct sp_msg {
     struct sp_pipe
         *pipe;        /* where it came from; good while the socket's lock is held, NULL when sent */
     uint16_t hdr_len; /* bytes of SP header */
+    uint8_t type; /* of the message on transports that know types (NN_WS_MSG_TYPE); 0: none, or the
+                     endpoint's own */
     struct sp_chunk *more; /* holds the header when it is longer than SP_HDR_INLINE */
     uint8_t hdr[SP_HDR_INLINE];
 };

@@ -228,7 +228,7 @@ static void feed_message(size_t len)
     if (len + 8 > WIRE - life.in_len)
         return;
     uint8_t *body = life.in + life.in_len + 8;
-    (void)sp_frame_sp.head(body - 8, len);
+    (void)sp_frame_sp.head(body - 8, len, 0);
     memcpy(body, pattern, len);
     for (size_t i = 0; i < len && i < 8; i++)
         body[i] = next();
@@ -255,7 +255,7 @@ static void send_message(size_t len)
     if (at + len + 8 > WIRE)
         return;
     memcpy(body, pattern + at % 251, len);
-    (void)sp_frame_sp.head(life.said + at, len);
+    (void)sp_frame_sp.head(life.said + at, len, 0);
     memcpy(life.said + at + 8, body, len);
     if (sp_sock_send(life.s, &m, NN_DONTWAIT) == 0)
         life.said_len = at + 8 + len;
@@ -269,9 +269,10 @@ static int take(struct sp_sock *s, struct sp_msg *m, void *arg)
     (void)s, (void)arg;
     sim_check(!m->body_len || m->body);
     uint64_t len;
+    uint8_t type;
     if (!life.in_order)
         return 0;
-    sim_check(sp_frame_sp.parse(life.in + life.taken, life.in_len - life.taken, &len) == 8 && len == m->body_len);
+    sim_check(sp_frame_sp.parse(life.in + life.taken, life.in_len - life.taken, &len, &type) == 8 && len == m->body_len);
     sim_check(len <= life.in_len - life.taken - 8 && !memcmp(m->body, life.in + life.taken + 8, len));
     life.taken += 8 + (size_t)len;
     return 0;

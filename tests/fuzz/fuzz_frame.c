@@ -34,15 +34,16 @@ static void fuzz_heads(const struct sp_framer *f, const uint8_t *data, size_t le
     size_t at = 0;
     while (at < len) {
         uint64_t body = 0;
-        ssize_t n = f->parse(data + at, len - at, &body);
+        uint8_t type;
+        ssize_t n = f->parse(data + at, len - at, &body, &type);
         if (n <= 0) {
             check(n == 0 || n == -EPROTO);
             return;
         }
         check((size_t)n <= len - at && n <= SP_FRAME_HEAD_MAX);
-        check(f->head(again, body) == (size_t)n && !memcmp(again, data + at, (size_t)n));
+        check(f->head(again, body, 0) == (size_t)n && !memcmp(again, data + at, (size_t)n));
         for (size_t cut = 0; cut < (size_t)n; cut++) /* no part of a head is one */
-            check(f->parse(again, cut, &body) <= 0);
+            check(f->parse(again, cut, &body, &type) <= 0);
         if (body > len - at - (size_t)n)
             return;
         at += (size_t)n + (size_t)body;

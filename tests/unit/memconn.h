@@ -293,7 +293,7 @@ static inline void feed(const void *p, size_t n)
 static inline void feed_message(const void *p, size_t n)
 {
     uint8_t head[SP_FRAME_HEAD_MAX];
-    feed(head, sp_frame_sp.head(head, n));
+    feed(head, sp_frame_sp.head(head, n, 0));
     feed(p, n);
 }
 
@@ -388,8 +388,9 @@ static inline bool wrote(const char *texts)
     bool same = true;
     while (same && *texts) {
         uint64_t len = 0;
+        uint8_t type;
         const char *end = strchr(texts, ';');
-        same = sp_frame_sp.parse(mem.out + at, mem.out_len - at, &len) == 8 && len == (uint64_t)(end - texts) &&
+        same = sp_frame_sp.parse(mem.out + at, mem.out_len - at, &len, &type) == 8 && len == (uint64_t)(end - texts) &&
                len <= mem.out_len - at - 8 && !memcmp(mem.out + at + 8, texts, (size_t)len);
         at += 8 + (size_t)len;
         texts = end + 1;

@@ -199,7 +199,7 @@ static void memory_grows_with_bytes_received(void **state)
     uint8_t head[SP_FRAME_HEAD_MAX];
     sock->rcv_max = -1;
     mem_open(false);
-    feed(head, sp_frame_sp.head(head, 1000000000));
+    feed(head, sp_frame_sp.head(head, 1000000000, 0));
     feed(big, 20000);
     event(POLLIN);
     LOCKED(assert_in_range(conn->big->cap, 20000, SP_SLAB_SIZE));
@@ -218,7 +218,7 @@ static void a_length_above_the_limit_ends_it(void **state)
     sock->rcv_max = 10;
     mem_open(false);
     feed_text("0123456789");
-    feed(head, sp_frame_sp.head(head, 11));
+    feed(head, sp_frame_sp.head(head, 11, 0));
     event(POLLIN);
     ended(SP_REASON_OVERSIZE);
     EXPECT("0123456789");
@@ -231,7 +231,7 @@ static void no_limit_still_has_one(void **state)
     uint8_t head[SP_FRAME_HEAD_MAX];
     sock->rcv_max = -1;
     mem_open(false);
-    feed(head, sp_frame_sp.head(head, UINT64_MAX));
+    feed(head, sp_frame_sp.head(head, UINT64_MAX, 0));
     event(POLLIN);
     ended(SP_REASON_OVERSIZE);
 }
@@ -325,7 +325,7 @@ static void a_reset_inside_a_large_message_is_told(void **state)
     (void)state;
     uint8_t head[SP_FRAME_HEAD_MAX];
     mem_open(false);
-    feed(head, sp_frame_sp.head(head, 100000));
+    feed(head, sp_frame_sp.head(head, 100000, 0));
     feed(big, 30000);
     event(POLLIN);
     MEM_SET(in_end, -ECONNRESET);
@@ -350,7 +350,7 @@ static void lack_of_memory_ends_it_and_keeps_what_was_whole(void **state)
         event(POLLIN);
         if (!atomic_load(&mem.n_closed)) {
             feed("o", 1);
-            feed(head, sp_frame_sp.head(head, 200000));
+            feed(head, sp_frame_sp.head(head, 200000, 0));
             feed(big, 60000);
             event(POLLIN);
         }

@@ -43,7 +43,7 @@ static void a_head_is_eight_bytes_with_the_highest_first(void **state)
 {
     (void)state;
     uint8_t out[SP_FRAME_HEAD_MAX];
-    assert_int_equal(sp_frame_sp.head(out, 0x0102030405060708), 8);
+    assert_int_equal(sp_frame_sp.head(out, 0x0102030405060708, 0), 8);
     assert_memory_equal(out, "\1\2\3\4\5\6\7\10", 8);
 }
 
@@ -54,10 +54,11 @@ static void a_head_is_parsed_once_it_is_whole(void **state)
     for (size_t i = 0; i < 6; i++) {
         uint8_t in[SP_FRAME_HEAD_MAX];
         uint64_t len = 7;
-        sp_frame_sp.head(in, lens[i]);
+        uint8_t type;
+        sp_frame_sp.head(in, lens[i], 0);
         for (size_t n = 0; n < 8; n++)
-            assert_int_equal(sp_frame_sp.parse(in, n, &len), 0);
-        assert_int_equal(sp_frame_sp.parse(in, 8, &len), 8);
+            assert_int_equal(sp_frame_sp.parse(in, n, &len, &type), 0);
+        assert_int_equal(sp_frame_sp.parse(in, 8, &len, &type), 8);
         assert_true(len == lens[i]);
     }
 }

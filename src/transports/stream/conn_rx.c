@@ -23,6 +23,7 @@ struct scan {
     enum sp_reason bad; /* the tail is no good */
     uint64_t tail_len;  /* length of the incomplete message, when its head is complete */
     size_t tail_head;   /* bytes of that head; 0: the head is incomplete too */
+    uint8_t tail_type;  /* its type */
 };
 
 static void scan_frames(struct sp_conn *c, const uint8_t *p, size_t n, struct scan *r)
@@ -32,7 +33,8 @@ static void scan_frames(struct sp_conn *c, const uint8_t *p, size_t n, struct sc
     *r = (struct scan){0};
     while (r->whole < n) {
         uint64_t len;
-        ssize_t h = c->framer->parse(p + r->whole, n - r->whole, &len);
+        uint8_t type;
+        ssize_t h = c->framer->parse(p + r->whole, n - r->whole, &len, &type);
         if (h < 0 || (h > 0 && len > limit))
             r->bad = h < 0 ? SP_REASON_PROTOCOL : SP_REASON_OVERSIZE;
         if (h <= 0 || len > limit)
@@ -40,6 +42,7 @@ static void scan_frames(struct sp_conn *c, const uint8_t *p, size_t n, struct sc
         if (len > n - r->whole - (size_t)h) {
             r->tail_head = (size_t)h;
             r->tail_len = len;
+            r->tail_type = type;
             return;
         }
         r->whole += (size_t)h + (size_t)len;
@@ -84,8 +87,11 @@ static void rx_head(struct sp_conn *c, struct sp_msg *m, size_t *raw)
 {
     struct rx_seg *seg = c->rx;
     uint64_t len = (uint64_t)(seg->end - seg->p);
-    ssize_t h = seg->large ? 0 : c->framer->parse(seg->p, (size_t)len, &len);
+    ssize_t h = 0;
     sp_msg_init(m);
+    m->type = seg->type;
+    if (!seg->large)
+        h = c->framer->parse(seg->p, (size_t)len, &len, &m->type);
     m->body = seg->p + h;
     m->body_len = (size_t)len;
     m->pipe = &c->pipe;
@@ -155,8 +161,9 @@ static int big_grow(struct sp_conn *c)
 
 /* Up to 64 KiB at once; of more, half of that, and the rest only as it arrives: a peer that
  * announces much costs less than 64 KiB with all that belongs to its connection. */
-static int big_start(struct sp_conn *c, const uint8_t *body, size_t have, uint64_t len)
+static int big_start(struct sp_conn *c, const uint8_t *body, size_t have, const struct scan *r)
 {
+    uint64_t len = r->tail_len;
     size_t cap = len <= SP_SLAB_SIZE ? (size_t)len : SP_SLAB_SIZE / 2;
     cap = cap < have ? have : cap;
     c->big = sp_chunk_new(cap);
@@ -165,6 +172,7 @@ static int big_start(struct sp_conn *c, const uint8_t *body, size_t have, uint64
     memcpy(sp_chunk_data(c->big), body, have);
     c->big_have = have;
     c->big_len = (size_t)len;
+    c->big_type = r->tail_type;
     return big_grow(c); /* what came with the head may fill it, and a read needs room */
 }
 
@@ -173,7 +181,7 @@ static int keep_tail(struct sp_conn *c, const uint8_t *p, size_t n, const struct
     if (n == 0)
         return 0;
     if (r->tail_head && r->tail_len > LARGE)
-        return big_start(c, p + r->tail_head, n - r->tail_head, r->tail_len);
+        return big_start(c, p + r->tail_head, n - r->tail_head, r);
     c->part = sp_memdup(p, n);
     c->part_len = n;
     return c->part ? 0 : -ENOMEM;
@@ -204,7 +212,7 @@ static struct rx_seg *seg_of_big(struct sp_conn *c)
     if (!seg)
         return NULL;
     uint8_t *p = sp_chunk_data(c->big);
-    *seg = (struct rx_seg){.chunk = c->big, .p = p, .end = p + c->big_len, .large = true};
+    *seg = (struct rx_seg){.chunk = c->big, .p = p, .end = p + c->big_len, .large = true, .type = c->big_type};
     c->big->len = c->big_len;
     c->big = NULL;
     return seg;

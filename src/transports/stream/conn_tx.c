@@ -73,7 +73,7 @@ static struct tx_seg *seg_msg(struct sp_conn *c, struct sp_msg *m)
         sp_free(t);
         return NULL;
     }
-    t->head_len = (uint8_t)c->framer->head(t->head, m->hdr_len + (uint64_t)m->body_len);
+    t->head_len = (uint8_t)c->framer->head(t->head, m->hdr_len + (uint64_t)m->body_len, m->type);
     t->len = t->head_len + m->hdr_len + m->body_len;
     sp_msg_move(&t->msg, m);
     return t;
@@ -82,7 +82,7 @@ static struct tx_seg *seg_msg(struct sp_conn *c, struct sp_msg *m)
 static void seg_copy(struct sp_conn *c, struct tx_seg *t, struct sp_msg *m)
 {
     uint8_t *p = seg_data(t) + t->len;
-    size_t h = c->framer->head(p, m->hdr_len + (uint64_t)m->body_len);
+    size_t h = c->framer->head(p, m->hdr_len + (uint64_t)m->body_len, m->type);
     if (m->hdr_len)
         memcpy(p + h, sp_msg_hdr(m), m->hdr_len);
     if (m->body_len)
@@ -272,7 +272,7 @@ static int tx_now(struct sp_conn *c)
 {
     struct sp_msg *m = &c->now;
     uint8_t head[SP_FRAME_HEAD_MAX];
-    struct iovec v[3] = {{head, c->framer->head(head, m->hdr_len + (uint64_t)m->body_len)}};
+    struct iovec v[3] = {{head, c->framer->head(head, m->hdr_len + (uint64_t)m->body_len, m->type)}};
     size_t total = v[0].iov_len + m->hdr_len + m->body_len;
     int n = 1;
     if (m->hdr_len)
@@ -424,9 +424,9 @@ static void unsent_bytes(struct sp_conn *c, struct tx_seg *t)
     size_t at = 0;
     while (at < t->len) {
         uint64_t len;
-        size_t h = (size_t)c->framer->parse(p + at, t->len - at, &len);
         struct sp_msg m;
         sp_msg_init(&m);
+        size_t h = (size_t)c->framer->parse(p + at, t->len - at, &len, &m.type);
         m.body = p + at + h;
         m.body_len = (size_t)len;
         at += h + (size_t)len;

@@ -37,6 +37,7 @@ struct rx_seg {
     struct sp_chunk *chunk; /* owned; for small ones this struct lies at its front */
     uint8_t *p, *end;       /* not yet taken */
     bool large; /* one body without head, in a chunk of its own; the struct is separate */
+    uint8_t type; /* large: of the message */
 };
 
 /* Bytes to send: gathered messages (bytes), or one large message by reference. */

@@ -5,7 +5,7 @@
 #define SP_TLS_RECORD_H
 
 #include "transports/tls/aead.h"
-#include "transports/tls/iov.h"
+#include "transports/stream/iov.h"
 #include "transports/tls/kdf.h"
 
 #define SP_RECORD_HEAD     5

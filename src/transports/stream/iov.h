@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A place in an array of buffers. */
-#ifndef SP_TLS_IOV_H
-#define SP_TLS_IOV_H
+#ifndef SP_STREAM_IOV_H
+#define SP_STREAM_IOV_H
 
 #include <stddef.h>
 #include <sys/uio.h>

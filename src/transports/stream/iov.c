@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "transports/tls/iov.h"
+#include "iov.h"
 #include <string.h>
 
 struct sp_iov sp_iov(const struct iovec *v, int n)
