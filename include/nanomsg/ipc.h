@@ -10,4 +10,18 @@
 #define NN_IPC_OUTBUFSZ 2 /* bytes */
 #define NN_IPC_INBUFSZ 3  /* bytes */
 
+/* Ours, for later nn_bind: who may use the socket's file. They hold before anybody can connect. */
+#define NN_IPC_MODE 64  /* int, mode of the file, 0 to 0777; -1: what umask leaves */
+#define NN_IPC_OWNER 65 /* int, user that it belongs to; -1: that of the process */
+#define NN_IPC_GROUP 66 /* int, group that it belongs to; -1: that of the process */
+
+/* Control message of nn_recvmsg at level NN_IPC: a struct nn_ipc_peer. */
+#define NN_IPC_PEER_CRED 64
+
+/* The process that the message came from, as it was when it connected or began to listen. */
+struct nn_ipc_peer {
+    int pid; /* -1: the system does not say; 0: it is not of our pid namespace */
+    int uid, gid;
+};
+
 #endif

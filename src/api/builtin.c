@@ -7,8 +7,11 @@
 extern const struct sp_protocol sp_req, sp_req_raw, sp_rep, sp_rep_raw, sp_pub, sp_pub_raw, sp_sub,
     sp_sub_raw;
 extern const struct sp_protocol sp_push, sp_push_raw, sp_pull, sp_pull_raw, sp_pair, sp_pair_raw;
-extern const struct sp_transport sp_tcp;
-extern const struct sp_optlevel sp_tcp_opts;
+extern const struct sp_transport sp_tcp, sp_ipc;
+extern const struct sp_optlevel sp_tcp_opts, sp_ipc_opts;
+#ifdef __linux__
+extern const struct sp_transport sp_abstract;
+#endif
 #if NANOSEAL_TLS
 extern const struct sp_transport sp_tls_psk, sp_tls_tcp;
 extern const struct sp_optlevel sp_tls_opts;
@@ -23,6 +26,10 @@ const struct sp_protocol *const sp_protocols[] = {
 
 const struct sp_transport *const sp_transports[] = {
     &sp_tcp,
+    &sp_ipc,
+#ifdef __linux__
+    &sp_abstract,
+#endif
 #if NANOSEAL_TLS
     &sp_tls_psk,
     &sp_tls_tcp,
@@ -32,6 +39,7 @@ const struct sp_transport *const sp_transports[] = {
 
 const struct sp_optlevel *const sp_optlevels[] = {
     &sp_tcp_opts,
+    &sp_ipc_opts,
 #if NANOSEAL_TLS
     &sp_tls_opts,
 #endif

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Control data: a row of {length, level, type, bytes}, each aligned to size_t. nn_recvmsg gives the
- * SP header, then what is known of the peer: pipe, identity, certificate. nn_sendmsg takes the SP
- * header only: an identity could be forged.
+ * SP header, then what is known of the peer: identity, certificate, pipe, process. nn_sendmsg takes
+ * the SP header only: an identity could be forged.
  *
  * Failure modes: a control buffer too small gets what fits whole; malformed control data is EINVAL.
  */
 #include "cmsg.h"
 #include "../core/pipe.h"
 #include <errno.h>
+#include <nanomsg/ipc.h>
 #include <nanomsg/nanoseal.h>
 #include <nanomsg/tls.h>
 
@@ -113,6 +114,9 @@ static void build(struct builder *b, struct sp_msg *m)
     if (p->cert)
         put(b, NN_TLS, NN_TLS_PEER_CERT, NULL, 0, p->cert, p->cert_len);
     put(b, NN_SOL_SOCKET, NN_PIPE_ID, NULL, 0, &m->pipe->id, sizeof m->pipe->id);
+    struct nn_ipc_peer process = {p->pid, p->uid, p->gid};
+    if (p->local)
+        put(b, NN_IPC, NN_IPC_PEER_CRED, NULL, 0, &process, sizeof process);
 }
 
 int sp_cmsg_build(struct nn_msghdr *h, struct sp_msg *m)

@@ -170,6 +170,10 @@
     X(NN_IPC_SEC_ATTR, TRANSPORT_OPTION, NONE, NONE)                                               \
     X(NN_IPC_OUTBUFSZ, TRANSPORT_OPTION, INT, BYTES)                                               \
     X(NN_IPC_INBUFSZ, TRANSPORT_OPTION, INT, BYTES)                                                \
+    X(NN_IPC_MODE, TRANSPORT_OPTION, INT, NONE)                                                    \
+    X(NN_IPC_OWNER, TRANSPORT_OPTION, INT, NONE)                                                   \
+    X(NN_IPC_GROUP, TRANSPORT_OPTION, INT, NONE)                                                   \
+    X(NN_IPC_PEER_CRED, FLAG, NONE, NONE)                                                          \
     X(NN_TLS, TRANSPORT, NONE, NONE)                                                               \
     X(NN_TLS_CONFIG, TRANSPORT_OPTION, INT, NONE)                                                  \
     X(NN_TLS_WRONG_KEYS, TRANSPORT_OPTION, INT, NONE)                                              \

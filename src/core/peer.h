@@ -19,6 +19,8 @@ struct sp_peer {
     int tx_mode, rx_mode; /* NN_MODE_*: who seals */
     atomic_uint_least64_t records_sent, records_received; /* TLS records */
     atomic_uint_least64_t rekeys_sent, rekeys_received;   /* KeyUpdates */
+    int local;             /* pid, uid and gid are known */
+    int pid, uid, gid;     /* of the process behind a local socket; pid -1: the system does not say */
     enum sp_reason reason; /* why start, readv or writev failed, set by the layer that failed */
     char detail[160];      /* the same in words, without secrets; empty when errno says it all */
 };

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/* The file of a listening socket. It is bound under a lock, gets its mode and owner, and only then
+ * listens: nobody connects before, since a socket that does not listen refuses. A file whose
+ * listener is gone refuses too, and is taken over. When the listener ends, its file is removed
+ * while it still listens, if it is still the same one.
+ *
+ * Failure modes: a file that is no socket, a socket where somebody listens, and a lock that
+ * somebody holds, who is binding at this moment, are EADDRINUSE; nothing of that is touched. The
+ * lock is a file beside the socket, PATH.nanoseal, which exists for as long as nn_bind runs; one
+ * that a crash left behind is empty, locked by nobody, and used again. nanomsg takes no such lock.
+ */
+#include "ipc.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define LOCK_TRIES 16 /* how often the lock may be removed between opening and locking it */
+
+struct lock {
+    int fd;
+    char path[sizeof((struct sockaddr_un *)0)->sun_path + sizeof ".nanoseal"];
+};
+
+/* Whether the open file is ours to lock: a plain, empty one. -EAGAIN: its last holder removed it.
+ */
+static int lock_check(int fd)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    if (!S_ISREG(st.st_mode) || st.st_size != 0)
+        return -EADDRINUSE;
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+        return errno == EWOULDBLOCK ? -EADDRINUSE : -errno;
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    return st.st_nlink ? 0 : -EAGAIN;
+}
+
+static int lock_take(struct lock *l, const char *path)
+{
+    int rc = -EAGAIN;
+    snprintf(l->path, sizeof l->path, "%s.nanoseal", path);
+    for (int i = 0; i < LOCK_TRIES && rc == -EAGAIN; i++) {
+        l->fd = open(l->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+        if (l->fd < 0)
+            return errno == ENOTDIR ? -ENOENT : -errno;
+        rc = lock_check(l->fd);
+        if (rc < 0)
+            close(l->fd);
+    }
+    return rc == -EAGAIN ? -EADDRINUSE : rc;
+}
+
+/* It is removed first: who opened it meanwhile sees that it has no name any more. */
+static void lock_drop(struct lock *l)
+{
+    (void)unlink(l->path);
+    close(l->fd);
+}
+
+/* Whether the file at the address is a socket where nobody listens, or a negative errno. */
+static int file_stale(const struct sp_addr *a)
+{
+    const char *path = ((const struct sockaddr_un *)&a->ss)->sun_path;
+    struct stat st;
+    if (lstat(path, &st) < 0)
+        return -errno;
+    if (!S_ISSOCK(st.st_mode))
+        return 0;
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    if (fd < 0)
+        return -errno;
+    bool stale = fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 && fcntl(fd, F_SETFL, O_NONBLOCK) == 0 &&
+                 connect(fd, (const struct sockaddr *)&a->ss, a->len) < 0 && errno == ECONNREFUSED;
+    close(fd);
+    return stale;
+}
+
+/* Binds fd, in place of a stale file if there is one. The lock is held. */
+static int file_bind(int fd, const struct sp_addr *a)
+{
+    const struct sockaddr *sa = (const struct sockaddr *)&a->ss;
+    if (bind(fd, sa, a->len) == 0)
+        return 0;
+    if (errno != EADDRINUSE)
+        return -errno;
+    int rc = file_stale(a);
+    if (rc <= 0)
+        return rc < 0 ? rc : -EADDRINUSE;
+    if (unlink(((const struct sockaddr_un *)sa)->sun_path) < 0 || bind(fd, sa, a->len) < 0)
+        return -errno;
+    return 0;
+}
+
+/* Gives the new file its mode and owner, then lets callers in. */
+static int file_open(struct sp_ep *ep, int fd, const char *path)
+{
+    const struct sp_ipc_options *o = sp_ep_opts(ep, &sp_ipc_opts);
+    struct sp_ipc_file *f = sp_stream_own(ep);
+    struct stat st;
+    if (o->mode >= 0 && fchmodat(AT_FDCWD, path, (mode_t)o->mode, AT_SYMLINK_NOFOLLOW) < 0)
+        return -errno;
+    if ((o->owner >= 0 || o->group >= 0) && lchown(path, (uid_t)o->owner, (gid_t)o->group) < 0)
+        return -errno;
+    if (lstat(path, &st) < 0 || listen(fd, SOMAXCONN) < 0)
+        return -errno;
+    f->dev = st.st_dev;
+    f->ino = st.st_ino;
+    return 0;
+}
+
+int sp_ipc_file_listen(struct sp_ep *ep, int fd, const struct sp_addr *a)
+{
+    const char *path = ((const struct sockaddr_un *)&a->ss)->sun_path;
+    struct lock lock;
+    int rc = lock_take(&lock, path);
+    if (rc < 0)
+        return rc;
+    rc = file_bind(fd, a);
+    if (rc == 0 && (rc = file_open(ep, fd, path)) < 0)
+        (void)unlink(path);
+    lock_drop(&lock);
+    return rc;
+}
+
+/* While it listens nobody takes the file over, so that the one that is seen is the one removed. */
+void sp_ipc_file_unlisten(struct sp_ep *ep)
+{
+    const struct sp_ipc_file *f = sp_stream_own(ep);
+    const char *path = ep->url.rest;
+    struct stat st;
+    if (lstat(path, &st) == 0 && st.st_dev == f->dev && st.st_ino == f->ino)
+        (void)unlink(path);
+}
