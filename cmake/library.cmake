@@ -4,7 +4,8 @@
 add_library(nanoseal_objects OBJECT ${nanoseal_sources})
 target_include_directories(nanoseal_objects PUBLIC src)
 target_compile_definitions(nanoseal_objects PRIVATE
-    NANOSEAL_VERSION_STRING="${PROJECT_VERSION}" NANOSEAL_TLS=$<BOOL:${NANOSEAL_TLS}>)
+    NANOSEAL_VERSION_STRING="${PROJECT_VERSION}" NANOSEAL_TLS=$<BOOL:${NANOSEAL_TLS}>
+    NANOSEAL_POLICY_FILE="${NANOSEAL_POLICY_FILE}")
 target_link_libraries(nanoseal_objects PUBLIC nanoseal_flags nanoseal_needs nanoseal_mbedtls)
 
 set(nanoseal_map ${PROJECT_SOURCE_DIR}/src/api/nn.map)

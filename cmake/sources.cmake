@@ -15,7 +15,8 @@ if(NOT NANOSEAL_WATCH_USED MATCHES "^(epoll|uv)$")
 endif()
 
 file(GLOB nanoseal_sources CONFIGURE_DEPENDS
-    src/base/*.c src/core/*.c src/protocols/*.c src/transports/*/*.c src/api/*.c)
+    src/base/*.c src/core/*.c src/protocols/*.c src/transports/*/*.c src/policy/*.c
+    src/api/*.c)
 if(NANOSEAL_WATCH_USED STREQUAL "epoll")
     list(FILTER nanoseal_sources EXCLUDE REGEX "/core/watch_uv\\.c$")
 else()

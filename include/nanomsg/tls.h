@@ -100,6 +100,14 @@ NN_EXPORT int nn_tls_psk_remove(int h, const void *id, size_t idlen, int flags);
  * EINVAL (a line is wrong; NN_PRINT_ERRORS tells which), what open(2) says. */
 NN_EXPORT int nn_tls_psk_file(int h, const char *path);
 
+/* Follows a key file: reads it now as nn_tls_psk_file does, and again whenever it has changed (by
+ * stat(2)) when a handshake begins. When it cannot be read then, that handshake is refused. The file
+ * must belong to the effective user or to root. flags may be NN_TLS_DROP_LIVE: also ends the
+ * connections of identities that have gone from it. path NULL: follows none any more. Calling it
+ * again for the same file looks at it again. Errors: as nn_tls_psk_file, EAGAIN (it is being written
+ * to). */
+NN_EXPORT int nn_tls_psk_follow(int h, const char *path, int flags);
+
 /* Has fn asked for identities that the configuration lacks; NULL: none again. arg is kept and must
  * stay valid while the configuration is used. */
 NN_EXPORT int nn_tls_psk_lookup(int h, nn_tls_lookup_fn fn, void *arg);

@@ -51,9 +51,12 @@ void sp_stream_child(void);
 void (*const sp_child_hooks[])(void) = {
     sp_stream_child,
 #if NANOSEAL_TLS
+void sp_policy_child(void);
+void sp_policy_term(void);
     sp_tls_child,
 #endif
     NULL,
+    sp_policy_child,
 };
 
 void (*const sp_term_hooks[])(void) = {
@@ -61,4 +64,5 @@ void (*const sp_term_hooks[])(void) = {
     sp_scratch_fini,
 #endif
     NULL,
+    sp_policy_term,
 };

@@ -9,6 +9,7 @@
 #include "../core/poll.h"
 #include "../core/sock.h"
 #include "../core/table.h"
+#include "../policy/policy.h"
 #include "cmsg.h"
 #include <errno.h>
 #include <limits.h>
@@ -92,7 +93,7 @@ static int add_endpoint(int s, const char *addr, bool dial)
     struct sp_sock *sock = sp_table_enter(s);
     if (!sock)
         return result(-EBADF);
-    int rc = addr ? sp_sock_add_ep(sock, addr, dial) : -EFAULT;
+    int rc = addr ? sp_policy_add_ep(sock, addr, dial) : -EFAULT;
     sp_table_leave(s);
     return result(rc);
 }

@@ -24,6 +24,8 @@ static _Atomic int log_to; /* where lines go; the receiver is looked up under th
 static sp_mutex log_lock = PTHREAD_MUTEX_INITIALIZER; /* guards the two below */
 static void (*log_fn)(void *arg, const char *line);   /* receiver, or NULL */
 static void *log_arg;                                 /* the receiver's */
+static _Thread_local char *log_buf;  /* where this thread's lines go instead, or NULL */
+static _Thread_local size_t log_cap; /* its bytes */
 
 /* As nanomsg any non-empty value counts, except "0". */
 static int log_mode_default(void)
@@ -53,7 +55,13 @@ void sp_log_set(void (*fn)(void *arg, const char *line), void *arg)
 
 bool sp_log_on(void)
 {
-    return log_mode() != LOG_QUIET;
+    return log_buf || log_mode() != LOG_QUIET;
+}
+
+void sp_log_into(char *buf, size_t n)
+{
+    log_buf = buf;
+    log_cap = n;
 }
 
 /* Text from a peer may be in the line: it must not end it or steer a terminal. */
@@ -72,28 +80,49 @@ static void log_print(const char *line)
         return; /* nobody left to tell */
 }
 
-void sp_log(const char *fmt, ...)
+static void log_hand_over(const char *line, bool to_stderr)
 {
-    int mode = log_mode(), keep_errno = errno;
-    if (mode == LOG_QUIET)
-        return;
-    char line[LOG_LINE_LEN + 1];
-    va_list ap;
-    va_start(ap, fmt);
-    int n = vsnprintf(line, sizeof line, fmt, ap);
-    va_end(ap);
-    if (n < 0)
-        line[0] = 0;
-    log_clean(line);
     sp_mutex_lock(&log_lock);
     void (*fn)(void *, const char *) = log_fn;
     void *arg = log_arg;
     sp_mutex_unlock(&log_lock);
     if (fn)
         fn(arg, line);
-    else if (mode == LOG_STDERR)
+    else if (to_stderr)
         log_print(line);
+}
+
+static void log_line(bool to_stderr, const char *fmt, va_list ap)
+{
+    int keep_errno = errno;
+    char line[LOG_LINE_LEN + 1];
+    if (vsnprintf(line, sizeof line, fmt, ap) < 0)
+        line[0] = 0;
+    log_clean(line);
+    if (log_buf)
+        snprintf(log_buf, log_cap, "%s", line);
+    else
+        log_hand_over(line, to_stderr);
     errno = keep_errno;
+}
+
+void sp_log(const char *fmt, ...)
+{
+    if (!sp_log_on())
+        return;
+    va_list ap;
+    va_start(ap, fmt);
+    log_line(log_mode() == LOG_STDERR, fmt, ap);
+    va_end(ap);
+}
+
+void sp_log_urgent(const char *fmt, ...)
+{
+    const char *v = getenv("NN_PRINT_ERRORS");
+    va_list ap;
+    va_start(ap, fmt);
+    log_line(!v || (*v && strcmp(v, "0") != 0), fmt, ap);
+    va_end(ap);
 }
 
 void sp_log_child(void)

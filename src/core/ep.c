@@ -228,11 +228,13 @@ static int ep_new(struct sp_ep **out, struct sp_sock *s, const char *address, bo
     return 0;
 }
 
-static int ep_start(struct sp_ep *ep)
+static int ep_start(struct sp_ep *ep, const struct sp_ep_set *set, size_t n)
 {
     struct sp_sock *s = ep->sock;
     sp_sock_lock(s);
     int rc = s->closed ? -EBADF : ep_snapshot(ep, s);
+    for (; rc == 0 && n; set++, n--)
+        rc = sp_opts_put(s, ep->opts, set);
     ep->id = s->next_ep++;
     sp_sock_unlock(s);
     if (rc == 0)
@@ -259,12 +261,18 @@ static int ep_link(struct sp_ep *ep)
 
 int sp_sock_add_ep(struct sp_sock *s, const char *address, bool dial)
 {
+    return sp_sock_add_ep_with(s, address, dial, NULL, 0);
+}
+
+int sp_sock_add_ep_with(struct sp_sock *s, const char *address, bool dial,
+                        const struct sp_ep_set *set, size_t n)
+{
     struct sp_ep *ep;
     int rc = ep_new(&ep, s, address, dial);
     if (rc < 0)
         return rc;
     sp_list_init(&ep->in_sock);
-    rc = ep_start(ep);
+    rc = ep_start(ep, set, n);
     if (rc < 0) {
         sp_sock_lock(s);
         s->stats[SP_ST_BIND_ERRORS] += !dial;

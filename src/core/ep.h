@@ -35,6 +35,13 @@ struct sp_ep {
     void *data;           /* the transport's */
 };
 
+/* A transport's option (int) that one endpoint has, whatever its socket has. */
+struct sp_ep_set {
+    int level;  /* NN_TLS, NN_TCP ... */
+    int option; /* of that level */
+    int value;  /* instead of the socket's */
+};
+
 /* The block of an option level in the endpoint's snapshot. */
 void *sp_ep_opts(struct sp_ep *ep, const struct sp_optlevel *level);
 

@@ -59,3 +59,10 @@ void sp_sock_reason(struct sp_sock *s, struct sp_ep *ep, enum sp_reason why, int
              ep->dialler ? "connect" : "bind", ep->address, s->last_reason);
     sp_sock_out(s, &l->out);
 }
+
+void sp_sock_refused(struct sp_sock *s, const char *text)
+{
+    sp_sock_lock(s);
+    snprintf(s->last_reason, sizeof s->last_reason, "%s", text);
+    (void)sp_sock_unlock(s);
+}

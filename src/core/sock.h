@@ -90,6 +90,9 @@ int sp_sock_setopt(struct sp_sock *s, int level, int option, const void *v,
 int sp_sock_getopt(struct sp_sock *s, int level, int option, void *v, size_t *len) SP_MUST_CHECK;
 /* nn_bind and nn_connect; gives the endpoint id. */
 int sp_sock_add_ep(struct sp_sock *s, const char *address, bool dial) SP_MUST_CHECK;
+/* The same with n options of transports for this endpoint alone. */
+int sp_sock_add_ep_with(struct sp_sock *s, const char *address, bool dial,
+                        const struct sp_ep_set *set, size_t n) SP_MUST_CHECK;
 int sp_sock_shutdown(struct sp_sock *s, int ep) SP_MUST_CHECK;
 int sp_sock_pipe_info(struct sp_sock *s, struct nn_pipe_info *v, int n) SP_MUST_CHECK;
 uint64_t sp_sock_stat(struct sp_sock *s, int stat, bool *known);
@@ -104,6 +107,9 @@ void sp_ep_drop(struct sp_ep *ep); /* drops a reference; the lock is held */
 void *sp_opts_block(void *blocks, const struct sp_optlevel *level);
 void *sp_opts_copy(const void *from) SP_MUST_CHECK;
 void sp_opts_free(void *blocks);
+
+/* Sets an option of a transport in the blocks, as nn_setsockopt in a socket's own. */
+int sp_opts_put(struct sp_sock *s, void *blocks, const struct sp_ep_set *set) SP_MUST_CHECK;
 
 /* For nn_poll, the lock is held. */
 void sp_sock_add_waiter(struct sp_sock *s, struct sp_sock_waiter *w);
@@ -129,3 +135,5 @@ void sp_sock_reason(struct sp_sock *s, struct sp_ep *ep, enum sp_reason why, int
 const char *sp_reason_text(enum sp_reason why);
 
 #endif
+/* Remembers (NN_LAST_REASON) why there is no endpoint at all. No lock held. */
+void sp_sock_refused(struct sp_sock *s, const char *text);

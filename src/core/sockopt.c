@@ -231,6 +231,26 @@ struct where {
     void *obj;
 };
 
+static int find_transport_level(void *blocks, int level, struct where *w)
+{
+    for (size_t i = 0; sp_optlevels[i]; i++) {
+        const struct sp_optlevel *l = sp_optlevels[i];
+        if (l->level != level)
+            continue;
+        *w = (struct where){l->opts, l->n_opts, sp_opts_block(blocks, l)};
+        return 0;
+    }
+    return -ENOPROTOOPT;
+}
+
+int sp_opts_put(struct sp_sock *s, void *blocks, const struct sp_ep_set *set)
+{
+    struct where w;
+    int rc = find_transport_level(blocks, set->level, &w);
+    return rc < 0 ? rc
+                  : sp_opts_set(w.rows, w.n, set->option, s, w.obj, &set->value, sizeof set->value);
+}
+
 static int find_level(struct sp_sock *s, int level, struct where *w)
 {
     *w = (struct where){rows, sizeof rows / sizeof *rows, s};
@@ -240,14 +260,7 @@ static int find_level(struct sp_sock *s, int level, struct where *w)
         *w = (struct where){s->proto->opts, s->proto->n_opts, s->proto_data};
         return level == s->proto->id ? 0 : -ENOPROTOOPT;
     }
-    for (size_t i = 0; sp_optlevels[i]; i++) {
-        const struct sp_optlevel *l = sp_optlevels[i];
-        if (l->level != level)
-            continue;
-        *w = (struct where){l->opts, l->n_opts, sp_opts_block(s->opts, l)};
-        return 0;
-    }
-    return -ENOPROTOOPT;
+    return find_transport_level(s->opts, level, w);
 }
 
 int sp_sock_setopt(struct sp_sock *s, int level, int option, const void *v, size_t len)

@@ -45,6 +45,11 @@ static struct sp_tls_cfg *config_new(void)
         sp_free(c);
         return NULL;
     }
+    if (sp_mutex_init(&c->follow.lock) < 0) {
+        sp_mutex_fini(&c->lock);
+        sp_free(c);
+        return NULL;
+    }
     atomic_init(&c->refs, 1);
     c->rules.verify = -1;
     sp_list_init(&c->live);
@@ -110,6 +115,7 @@ void sp_tls_cfg_drop(struct sp_tls_cfg *c)
     sp_tls_rules_fini(&c->rules);
     sp_keys_fini(&c->keys);
     sp_guard_fini(&c->guard);
+    sp_follow_fini(&c->follow);
     sp_mutex_fini(&c->lock);
     sp_free(c);
 }

@@ -10,6 +10,7 @@
 #include "core/opts.h"
 #include "core/transport.h"
 #include "transports/tls/cert.h"
+#include "transports/tls/follow.h"
 #include "transports/tls/guard.h"
 #include "transports/tls/keys.h"
 
@@ -42,6 +43,7 @@ struct sp_tls_cfg {
     struct sp_keys keys;       /* pre-shared keys */
     struct sp_guard guard;     /* who guesses */
     struct sp_list live;       /* sp_tls_live: connections with an identity */
+    struct sp_follow follow;   /* where the keys come from; has its own lock */
 };
 
 /* A connection's place in `live`. */

@@ -135,6 +135,21 @@ static int handshake_setup(struct sp_handshake *h)
     return rc;
 }
 
+/* The keys of this moment, and what they allow. */
+static int handshake_keys(struct sp_handshake *h)
+{
+    char why[sizeof h->args.peer->detail];
+    int rc = sp_follow_refresh(h->args.cfg, why, sizeof why);
+    if (rc < 0) {
+        sp_peer_reason(h->args.peer, SP_REASON_REFUSED, "%s", why);
+        return rc == -ENOMEM ? rc : -EACCES;
+    }
+    h->auth = sp_tls_cfg_auth(h->args.cfg, h->args.dialled, h->args.psk_only);
+    if (h->auth < 0)
+        sp_peer_reason(h->args.peer, SP_REASON_REFUSED, "no usable key or certificate is left");
+    return h->auth < 0 ? h->auth : 0;
+}
+
 struct sp_handshake *sp_handshake_new(const struct sp_handshake_args *args, int *err)
 {
     struct sp_handshake *h = sp_calloc(1, sizeof *h);
@@ -149,10 +164,7 @@ struct sp_handshake *sp_handshake_new(const struct sp_handshake_args *args, int 
     mbedtls_ssl_init(&h->ssl);
     sp_tls_cfg_rules(args->cfg, &h->rules);
     h->secret = sp_secret_alloc(sizeof *h->secret);
-    h->auth = sp_tls_cfg_auth(args->cfg, args->dialled, args->psk_only);
-    *err = !h->secret ? -ENOMEM : h->auth < 0 ? h->auth : 0;
-    if (h->auth < 0)
-        sp_peer_reason(args->peer, SP_REASON_REFUSED, "no usable key or certificate is left");
+    *err = h->secret ? handshake_keys(h) : -ENOMEM;
     if (*err == 0) {
         handshake_choose_suites(h);
         int rc = handshake_setup(h);

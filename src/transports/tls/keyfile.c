@@ -9,7 +9,6 @@
 #include "base/secret.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static int keyfile_digit(int c)
@@ -127,19 +126,15 @@ int sp_keyfile_parse(struct sp_keys *keys, const char *text, size_t n, size_t *l
     return rc;
 }
 
-static int keyfile_check(int fd, size_t *size)
+static int keyfile_check(int fd, struct stat *st)
 {
-    struct stat st;
-    if (fstat(fd, &st) < 0)
+    if (fstat(fd, st) < 0)
         return -errno;
-    if (!S_ISREG(st.st_mode))
+    if (!S_ISREG(st->st_mode))
         return -EINVAL;
-    if (st.st_mode & (S_IRWXG | S_IRWXO))
+    if (st->st_mode & (S_IRWXG | S_IRWXO))
         return -EACCES;
-    if (st.st_size > SP_KEYFILE_MAX)
-        return -EFBIG;
-    *size = (size_t)st.st_size;
-    return 0;
+    return st->st_size > SP_KEYFILE_MAX ? -EFBIG : 0;
 }
 
 /* What the file holds beyond its size a moment ago is a change under way: -EAGAIN. */
@@ -159,14 +154,16 @@ static int keyfile_load(int fd, char *text, size_t size)
     return n == size ? 0 : -EAGAIN;
 }
 
-int sp_keyfile_read(struct sp_keys *keys, const char *path, size_t *line)
+int sp_keyfile_read(struct sp_keys *keys, const char *path, size_t *line, struct stat *st)
 {
-    size_t size = 0;
+    struct stat own;
+    st = st ? st : &own;
     *line = 0;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0)
         return -errno;
-    int rc = keyfile_check(fd, &size);
+    int rc = keyfile_check(fd, st);
+    size_t size = rc == 0 ? (size_t)st->st_size : 0;
     char *text = rc == 0 ? sp_secret_alloc(size + 1) : NULL;
     if (rc == 0)
         rc = text ? keyfile_load(fd, text, size) : -ENOMEM;

@@ -148,10 +148,14 @@ size_t sp_keys_count(const struct sp_keys *k, int flags)
 void sp_keys_inherit(struct sp_keys *k, const struct sp_keys *old)
 {
     for (size_t i = 0; i < old->n; i++) {
-        struct sp_key *e =
-            old->v[i].dialled ? sp_keys_find(k, old->v[i].id, old->v[i].id_len) : NULL;
-        if (e)
-            e->dialled = true;
+        const struct sp_key *was = &old->v[i];
+        struct sp_key *e = sp_keys_find(k, was->id, was->id_len);
+        if (!e)
+            continue;
+        e->dialled |= was->dialled;
+        if (e->flags == was->flags && e->key_len == was->key_len &&
+            sp_secret_equal(e->key, was->key, e->key_len))
+            e->serial = was->serial;
     }
 }
 

@@ -40,7 +40,8 @@ struct sp_key *sp_keys_find(const struct sp_keys *k, const void *id, size_t id_l
 struct sp_key *sp_keys_dial(const struct sp_keys *k, unsigned turn);
 /* How many entries have one of these flags. */
 size_t sp_keys_count(const struct sp_keys *k, int flags);
-/* Carries over from the old set which identities have been dialled with. */
+/* Carries over from the old set which identities have been dialled with, and the serials of keys that
+ * are the same. */
 void sp_keys_inherit(struct sp_keys *k, const struct sp_keys *old);
 void sp_keys_fini(struct sp_keys *k);
 

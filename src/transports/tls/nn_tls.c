@@ -78,7 +78,7 @@ int nn_tls_psk_file(int h, const char *path)
     struct sp_tls_cfg *c = sp_tls_cfg_get(h);
     if (!c)
         return tls_result(-EBADF);
-    int rc = path ? sp_keyfile_read(&keys, path, &line) : -EFAULT;
+    int rc = path ? sp_keyfile_read(&keys, path, &line, NULL) : -EFAULT;
     if (rc == -EINVAL && line)
         sp_log("%s:%zu: not a valid key entry", path, line);
     if (rc == -EACCES)
@@ -92,6 +92,22 @@ int nn_tls_psk_file(int h, const char *path)
         sp_mutex_unlock(&c->lock);
     }
     sp_keys_fini(&keys);
+    sp_tls_cfg_drop(c);
+    return tls_result(rc);
+}
+
+int nn_tls_psk_follow(int h, const char *path, int flags)
+{
+    char why[320];
+    struct sp_tls_cfg *c = sp_tls_cfg_get(h);
+    if (!c)
+        return tls_result(-EBADF);
+    int rc = flags & ~NN_TLS_DROP_LIVE ? -EINVAL : 0;
+    if (rc == 0) {
+        rc = sp_follow_start(c, path, flags, why, sizeof why);
+        if (rc < 0)
+            sp_log("%s", why);
+    }
     sp_tls_cfg_drop(c);
     return tls_result(rc);
 }
