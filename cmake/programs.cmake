@@ -7,10 +7,17 @@ if(nncat_sources)
     target_link_libraries(nncat PRIVATE nanoseal nanoseal_flags)
 endif()
 
+# perf/perf.c is what the six programs named as nanomsg's share.
 file(GLOB perf_sources CONFIGURE_DEPENDS perf/*.c)
 foreach(source ${perf_sources})
     cmake_path(GET source STEM name)
+    if(name STREQUAL "perf")
+        continue()
+    endif()
     add_executable(perf_${name} ${source})
+    if(name MATCHES "^(local|remote|inproc)_")
+        target_sources(perf_${name} PRIVATE perf/perf.c)
+    endif()
     set_target_properties(perf_${name} PROPERTIES
         OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/perf)
     target_link_libraries(perf_${name} PRIVATE nanoseal nanoseal_flags Threads::Threads)
