@@ -47,22 +47,22 @@ const struct sp_optlevel *const sp_optlevels[] = {
 };
 
 void sp_stream_child(void);
+void sp_policy_child(void);
+void sp_policy_term(void);
 
 void (*const sp_child_hooks[])(void) = {
     sp_stream_child,
+    sp_policy_child,
 #if NANOSEAL_TLS
-void sp_policy_child(void);
-void sp_policy_term(void);
     sp_tls_child,
 #endif
     NULL,
-    sp_policy_child,
 };
 
 void (*const sp_term_hooks[])(void) = {
+    sp_policy_term,
 #if NANOSEAL_TLS
     sp_scratch_fini,
 #endif
     NULL,
-    sp_policy_term,
 };

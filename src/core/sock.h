@@ -133,7 +133,7 @@ void sp_pipe_unsent(struct sp_pipe *p, struct sp_msg *m);
 void sp_sock_reason(struct sp_sock *s, struct sp_ep *ep, enum sp_reason why, int err,
                     const char *address, const char *detail);
 const char *sp_reason_text(enum sp_reason why);
-
-#endif
 /* Remembers (NN_LAST_REASON) why there is no endpoint at all. No lock held. */
 void sp_sock_refused(struct sp_sock *s, const char *text);
+
+#endif
