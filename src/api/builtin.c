@@ -7,6 +7,8 @@
 extern const struct sp_protocol sp_req, sp_req_raw, sp_rep, sp_rep_raw, sp_pub, sp_pub_raw, sp_sub,
     sp_sub_raw;
 extern const struct sp_protocol sp_push, sp_push_raw, sp_pull, sp_pull_raw, sp_pair, sp_pair_raw;
+extern const struct sp_protocol sp_surveyor, sp_surveyor_raw, sp_respondent, sp_respondent_raw;
+extern const struct sp_protocol sp_bus, sp_bus_raw;
 extern const struct sp_transport sp_tcp, sp_ipc;
 extern const struct sp_optlevel sp_tcp_opts, sp_ipc_opts;
 #ifdef __linux__
@@ -20,8 +22,10 @@ void sp_scratch_fini(void);
 #endif
 
 const struct sp_protocol *const sp_protocols[] = {
-    &sp_req,  &sp_req_raw,  &sp_rep,  &sp_rep_raw,  &sp_pub,  &sp_pub_raw,  &sp_sub, &sp_sub_raw,
-    &sp_push, &sp_push_raw, &sp_pull, &sp_pull_raw, &sp_pair, &sp_pair_raw, NULL,
+    &sp_req,  &sp_req_raw,  &sp_rep,      &sp_rep_raw,      &sp_pub,        &sp_pub_raw,
+    &sp_sub,  &sp_sub_raw,  &sp_push,     &sp_push_raw,     &sp_pull,       &sp_pull_raw,
+    &sp_pair, &sp_pair_raw, &sp_surveyor, &sp_surveyor_raw, &sp_respondent, &sp_respondent_raw,
+    &sp_bus,  &sp_bus_raw,  NULL,
 };
 
 const struct sp_transport *const sp_transports[] = {

@@ -8,7 +8,7 @@
 #include "sock.h"
 #include <errno.h>
 
-static void flush_gathered(struct sp_sock *s)
+void sp_sock_flush(struct sp_sock *s)
 {
     SP_LIST_EACH_SAFE (it, &s->gathered) {
         struct sp_pipe *p = SP_CONTAINER(it, struct sp_pipe, in_gathered);
@@ -23,7 +23,7 @@ static int sock_wait(struct sp_sock *s, int event, uint64_t deadline)
     struct sp_sock_waiter sw = {.w = &w, .events = event};
     bool lead = s->n_eps > 0;
     uint64_t spin = (uint64_t)s->busy_poll * 1000;
-    flush_gathered(s);
+    sp_sock_flush(s);
     sp_waiter_init(&w);
     sp_sock_add_waiter(s, &sw);
     (void)sp_sock_unlock(s);
@@ -42,7 +42,7 @@ static int sock_again(struct sp_sock *s, int event, int flags, int timeo, uint64
         if (*deadline == 0)
             return -EAGAIN;
         *deadline = 0; /* the second -EAGAIN is final */
-        flush_gathered(s);
+        sp_sock_flush(s);
         (void)sp_sock_unlock(s);
         sp_loop_glance(sp_loop_first());
         sp_sock_lock(s);

@@ -115,6 +115,9 @@ int sp_opts_put(struct sp_sock *s, void *blocks, const struct sp_ep_set *set) SP
 void sp_sock_add_waiter(struct sp_sock *s, struct sp_sock_waiter *w);
 void sp_sock_del_waiter(struct sp_sock *s, struct sp_sock_waiter *w);
 
+/* Sends off what the pipes gathered, once the lock is released. The lock is held. */
+void sp_sock_flush(struct sp_sock *s);
+
 /* Looks at the protocol's readiness and wakes who waits for it. The lock is held. */
 void sp_sock_notify(struct sp_sock *s);
 
