@@ -343,6 +343,15 @@ struct nn_pollfd {
  * direction that the protocol lacks), EINTR, EFAULT, EINVAL, ENOMEM. */
 NN_EXPORT int nn_poll(struct nn_pollfd *fds, int nfds, int timeout);
 
+/* ---- Devices --------------------------------------------------------------------------------------- */
+
+/* Passes messages on between two raw sockets of protocols that talk to each other, both ways where
+ * both exist, on the calling thread; with one of them -1, from the other back to it. Returns only
+ * when it fails, and may be called again then. Errors: EBADF (no socket, or closed meanwhile), EINVAL
+ * (not raw, or protocols that do not match), ENOTSUP (a single socket with one direction), EINTR (a
+ * signal handler ran), ENOMEM. */
+NN_EXPORT int nn_device(int s1, int s2);
+
 /* ---- Statistics ------------------------------------------------------------------------------------ */
 
 /* Counted since the socket was opened. */

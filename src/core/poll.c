@@ -1,77 +1,52 @@
 /* SPDX-License-Identifier: MIT */
-/* nn_poll: one waiter that all the sockets know. The sockets are entered for as long as the call
- * lasts, so that a close wakes it; an empty set just sleeps. */
+/* Waiting for several sockets, for nn_poll and nn_device: one waiter that all of them know. nn_poll
+ * enters the sockets for as long as the call lasts, so that a close wakes it; an empty set just
+ * sleeps. */
 #include "poll.h"
-#include "sock.h"
 #include "table.h"
 #include <errno.h>
 
-struct poll_set {
-    struct sp_waiter w;
-    struct sp_sock **socks;
-    struct sp_sock_waiter *waiters;
-    short *ready; /* of each, when last looked; revents are written only when there are some */
-    bool lead;    /* some socket has endpoints */
-};
-
-/* Enters the sockets; those that fail are left again. */
-static int poll_enter(struct poll_set *set, const struct nn_pollfd *fds, int n)
-{
-    for (int i = 0; i < n; i++) {
-        struct sp_sock *s = set->socks[i] = sp_table_enter(fds[i].fd);
-        int rc = !s ? -EBADF : 0;
-        if (s && fds[i].events & ~(s->proto->caps) & (NN_POLLIN | NN_POLLOUT))
-            rc = -ENOPROTOOPT;
-        if (rc == 0)
-            continue;
-        for (int k = 0; k <= i; k++)
-            if (set->socks[k])
-                sp_table_leave(fds[k].fd);
-        return rc;
-    }
-    return 0;
-}
-
-/* Adds the waiter to each socket; how many have events already. */
-static int poll_look(struct poll_set *set, const struct nn_pollfd *fds, int n, bool add)
+/* How many have events now. With `add` they get the waiter, too, and send off what they gathered.
+ */
+static int poll_look(struct sp_pollset *set, bool add)
 {
     int found = 0;
-    for (int i = 0; i < n; i++) {
-        struct sp_sock *s = set->socks[i];
-        sp_sock_lock(s);
-        int ready = s->closed ? -1 : s->proto->ready(s) & fds[i].events;
-        set->lead |= s->n_eps > 0;
-        set->waiters[i] =
-            (struct sp_sock_waiter){.w = &set->w, .events = fds[i].events, .poll = true};
-        sp_list_init(&set->waiters[i].link);
-        if (add)
-            sp_sock_add_waiter(s, &set->waiters[i]);
-        (void)sp_sock_unlock(s);
-        if (ready < 0)
-            return -EBADF;
-        found += ready != 0;
-        set->ready[i] = (short)ready;
+    bool closed = false;
+    for (int i = 0; i < set->n; i++) {
+        struct sp_pollitem *it = &set->items[i];
+        sp_sock_lock(it->sock);
+        it->ready = it->sock->closed ? 0 : it->sock->proto->ready(it->sock) & it->events;
+        closed |= it->sock->closed;
+        found += it->ready != 0;
+        set->lead |= it->sock->n_eps > 0;
+        if (add) {
+            it->waiter = (struct sp_sock_waiter){.w = &set->w, .events = it->events, .poll = true};
+            sp_sock_add_waiter(it->sock, &it->waiter);
+            sp_sock_flush(it->sock);
+        }
+        (void)sp_sock_unlock(it->sock);
     }
-    return found;
+    return closed ? -EBADF : found;
 }
 
-static void poll_forget(struct poll_set *set, int n)
+static void poll_forget(struct sp_pollset *set)
 {
-    for (int i = 0; i < n; i++) {
-        sp_sock_lock(set->socks[i]);
-        sp_sock_del_waiter(set->socks[i], &set->waiters[i]);
-        sp_sock_notify(set->socks[i]);
-        (void)sp_sock_unlock(set->socks[i]);
+    for (int i = 0; i < set->n; i++) {
+        struct sp_pollitem *it = &set->items[i];
+        sp_sock_lock(it->sock);
+        sp_sock_del_waiter(it->sock, &it->waiter);
+        sp_sock_notify(it->sock);
+        (void)sp_sock_unlock(it->sock);
     }
 }
 
-static int poll_wait(struct poll_set *set, const struct nn_pollfd *fds, int n, uint64_t deadline)
+int sp_pollset_wait(struct sp_pollset *set, uint64_t deadline)
 {
     for (;;) {
         sp_waiter_init(&set->w);
-        int found = poll_look(set, fds, n, true);
+        int found = poll_look(set, true);
         int rc = found == 0 ? sp_loop_wait(sp_loop_first(), &set->w, deadline, set->lead, 0) : 0;
-        poll_forget(set, n);
+        poll_forget(set);
         sp_waiter_fini(&set->w);
         if (found != 0)
             return found;
@@ -80,21 +55,35 @@ static int poll_wait(struct poll_set *set, const struct nn_pollfd *fds, int n, u
     }
 }
 
-static int poll_run(struct poll_set *set, struct nn_pollfd *fds, int n, int timeout_ms)
+/* Enters the sockets of fds and looks up what can be asked of them; set->n counts the entered. */
+static int poll_enter(struct sp_pollset *set, const struct nn_pollfd *fds, int n)
+{
+    for (int i = 0; i < n; i++) {
+        struct sp_sock *s = sp_table_enter(fds[i].fd);
+        if (!s)
+            return -EBADF;
+        set->items[set->n++] = (struct sp_pollitem){.sock = s, .events = fds[i].events};
+        if (fds[i].events & ~s->proto->caps & (NN_POLLIN | NN_POLLOUT))
+            return -ENOPROTOOPT;
+    }
+    return 0;
+}
+
+static int poll_run(struct sp_pollset *set, struct nn_pollfd *fds, int n, int timeout_ms)
 {
     int rc = poll_enter(set, fds, n);
-    if (rc < 0)
-        return rc;
-    rc = poll_look(set, fds, n, false);
+    if (rc == 0)
+        rc = poll_look(set, false);
     if (rc == 0 && timeout_ms == 0) {
-        sp_loop_glance(sp_loop_first());
-        rc = poll_look(set, fds, n, false);
+        if (set->lead)
+            sp_loop_glance(sp_loop_first());
+        rc = poll_look(set, false);
     } else if (rc == 0) {
-        rc = poll_wait(set, fds, n, sp_deadline(timeout_ms));
+        rc = sp_pollset_wait(set, sp_deadline(timeout_ms));
     }
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < set->n; i++) {
         if (rc > 0)
-            fds[i].revents = set->ready[i];
+            fds[i].revents = (short)set->items[i].ready;
         sp_table_leave(fds[i].fd);
     }
     return rc;
@@ -117,13 +106,8 @@ int sp_poll(struct nn_pollfd *fds, int n, int timeout_ms)
         return poll_sleep(timeout_ms);
     if (!fds)
         return -EFAULT;
-    struct poll_set set = {.lead = false};
-    set.socks = sp_calloc((size_t)n, sizeof *set.socks);
-    set.waiters = sp_calloc((size_t)n, sizeof *set.waiters);
-    set.ready = sp_calloc((size_t)n, sizeof *set.ready);
-    int rc = set.socks && set.waiters && set.ready ? poll_run(&set, fds, n, timeout_ms) : -ENOMEM;
-    sp_free(set.socks);
-    sp_free(set.waiters);
-    sp_free(set.ready);
+    struct sp_pollset set = {.items = sp_calloc((size_t)n, sizeof *set.items)};
+    int rc = set.items ? poll_run(&set, fds, n, timeout_ms) : -ENOMEM;
+    sp_free(set.items);
     return rc;
 }

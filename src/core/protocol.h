@@ -42,7 +42,8 @@ struct sp_protocol {
     int (*ready)(struct sp_sock *s); /* SP_CAN_* that would not be -EAGAIN now */
     void (*tick)(struct sp_sock *s); /* the time set with sp_sock_timer has come; may be NULL */
     /* A pipe died with m accepted but not handed to the kernel, oldest first. Takes m. NULL:
-     * dropped and counted. m's header and body may have become one body. */
+     * dropped and counted. m's header and body may have become one body. p NULL: nn_device holds m,
+     * which send did not take. */
     void (*unsent)(struct sp_sock *s, struct sp_pipe *p, struct sp_msg *m);
 };
 

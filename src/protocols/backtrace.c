@@ -15,3 +15,10 @@ int sp_backtrace_parse(const uint8_t *body, size_t len, int ttl)
     }
     return -EMSGSIZE;
 }
+
+void sp_backtrace_shift(struct sp_msg *m)
+{
+    (void)!sp_msg_hdr_set(m, m->body, 4); /* fits inside m, so it can't fail */
+    m->body += 4;
+    m->body_len -= 4;
+}

@@ -113,7 +113,8 @@ static int pair_ready(struct sp_sock *s)
 static void pair_unsent(struct sp_sock *s, struct sp_pipe *p, struct sp_msg *m)
 {
     struct pair *x = sp_sock_proto(s);
-    pair_hangup(s, p);
+    if (p)
+        pair_hangup(s, p);
     sp_backlog_put(&x->backlog, p, m);
     pair_tick(s);
 }

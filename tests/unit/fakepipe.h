@@ -408,6 +408,16 @@ static inline void fake_unsent(struct fake_pipe *f, const char *text)
     f->pipe.sock->proto->unsent(f->pipe.sock, &f->pipe, &m);
 }
 
+/* nn_device could not send this text, which it has taken from elsewhere. */
+static inline void fake_returned(struct sp_sock *s, const char *text)
+{
+    struct sp_msg m;
+    sp_msg_init(&m);
+    m.body = (uint8_t *)(uintptr_t)text;
+    m.body_len = strlen(text);
+    s->proto->unsent(s, NULL, &m);
+}
+
 static inline int fake_subscribe(struct sp_sock *s, int option, const void *topic, size_t len)
 {
     return sp_opts_set(s->proto->opts, s->proto->n_opts, option, s, s->data, topic, len);

@@ -142,6 +142,21 @@ static void without_memory_in_the_pipe_it_is_tried_again(void **state)
     fake_take(b, 0, "1");
 }
 
+static void what_a_device_could_not_send_goes_first(void **state)
+{
+    (void)state;
+    struct fake_pipe *a = fake_join(s);
+    fake_make_room(a, 0);
+    fake_returned(s, "1");
+    fake_returned(s, "2");
+    assert_int_equal(s->proto->ready(s), 0);
+    fake_make_room(a, 3);
+    assert_int_equal(fake_send_text(s, "3"), 0);
+    fake_take(a, 0, "1");
+    fake_take(a, 0, "2");
+    fake_take(a, 0, "3");
+}
+
 static void what_is_left_at_the_end_is_counted(void **state)
 {
     (void)state;
@@ -168,6 +183,7 @@ int main(void)
         PAIR_TEST(what_the_old_peer_was_not_sent_goes_to_the_new_one_first),
         PAIR_TEST(it_is_not_writable_before_that_is_sent),
         PAIR_TEST(without_memory_in_the_pipe_it_is_tried_again),
+        PAIR_TEST(what_a_device_could_not_send_goes_first),
         PAIR_TEST(what_is_left_at_the_end_is_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -98,6 +98,21 @@ static void what_a_dead_pipe_did_not_send_goes_to_another(void **state)
     assert_int_equal(s->dropped_send, 0);
 }
 
+static void what_a_device_could_not_send_goes_first(void **state)
+{
+    (void)state;
+    struct fake_pipe *a = fake_join(s);
+    fake_make_room(a, 0);
+    fake_returned(s, "1");
+    fake_returned(s, "2");
+    assert_int_equal(s->proto->ready(s), 0);
+    fake_make_room(a, 3);
+    assert_int_equal(fake_send_text(s, "3"), 0);
+    fake_take(a, 0, "1");
+    fake_take(a, 0, "2");
+    fake_take(a, 0, "3");
+}
+
 static void it_goes_before_anything_newer(void **state)
 {
     (void)state;
@@ -228,6 +243,7 @@ int main(void)
         BOTH(the_lower_number_is_served_until_it_is_full, open_push),
         BOTH(when_all_are_full_it_waits, open_push),
         BOTH(what_a_dead_pipe_did_not_send_goes_to_another, open_push),
+        BOTH(what_a_device_could_not_send_goes_first, open_push),
         BOTH(it_goes_before_anything_newer, open_push),
         BOTH(the_dying_pipe_gets_nothing, open_push),
         BOTH(without_memory_what_was_unsent_is_counted, open_push),

@@ -79,6 +79,40 @@ static void what_was_left_behind_is_received(void **state)
     fake_expect(s, "left");
 }
 
+static void what_a_dead_pipe_had_not_sent_goes_to_another_first(void **state)
+{
+    (void)state;
+    struct fake_pipe *a = fake_join(s), *b = fake_join(s);
+    fake_make_room(b, 0);
+    fake_unsent(a, "1");
+    assert_int_equal(s->proto->ready(s), 0);
+    assert_int_equal(fake_send_text(s, "2"), -EAGAIN);
+    fake_make_room(b, 9);
+    assert_int_equal(s->proto->ready(s), SP_CAN_SEND);
+    assert_int_equal(fake_send_text(s, "2"), 0);
+    fake_take(b, 0, "1");
+    fake_take(b, 0, "2");
+    assert_int_equal(s->dropped_send, 0);
+}
+
+static void what_a_device_could_not_send_goes_to_the_next_peer(void **state)
+{
+    (void)state;
+    fake_returned(s, "1");
+    fake_returned(s, "2");
+    struct fake_pipe *a = fake_join(s);
+    fake_take(a, 0, "1");
+    fake_take(a, 0, "2");
+}
+
+static void what_is_left_at_the_end_is_counted(void **state)
+{
+    (void)state;
+    fake_returned(s, "1");
+    s->proto->fini(s);
+    assert_int_equal(s->dropped_send, 1);
+}
+
 #define RAW_TEST(fn) cmocka_unit_test_setup_teardown(fn, open_raw, close_sock)
 
 int main(void)
@@ -89,6 +123,9 @@ int main(void)
         RAW_TEST(the_first_id_becomes_the_header),
         RAW_TEST(a_short_message_closes_its_pipe),
         RAW_TEST(what_was_left_behind_is_received),
+        RAW_TEST(what_a_dead_pipe_had_not_sent_goes_to_another_first),
+        RAW_TEST(what_a_device_could_not_send_goes_to_the_next_peer),
+        RAW_TEST(what_is_left_at_the_end_is_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
