@@ -9,7 +9,7 @@ extern const struct sp_protocol sp_req, sp_req_raw, sp_rep, sp_rep_raw, sp_pub, 
 extern const struct sp_protocol sp_push, sp_push_raw, sp_pull, sp_pull_raw, sp_pair, sp_pair_raw;
 extern const struct sp_protocol sp_surveyor, sp_surveyor_raw, sp_respondent, sp_respondent_raw;
 extern const struct sp_protocol sp_bus, sp_bus_raw;
-extern const struct sp_transport sp_tcp, sp_ipc;
+extern const struct sp_transport sp_tcp, sp_ipc, sp_inproc;
 extern const struct sp_optlevel sp_tcp_opts, sp_ipc_opts;
 #ifdef __linux__
 extern const struct sp_transport sp_abstract;
@@ -31,6 +31,7 @@ const struct sp_protocol *const sp_protocols[] = {
 const struct sp_transport *const sp_transports[] = {
     &sp_tcp,
     &sp_ipc,
+    &sp_inproc,
 #ifdef __linux__
     &sp_abstract,
 #endif
@@ -51,11 +52,13 @@ const struct sp_optlevel *const sp_optlevels[] = {
 };
 
 void sp_stream_child(void);
+void sp_inproc_child(void);
 void sp_policy_child(void);
 void sp_policy_term(void);
 
 void (*const sp_child_hooks[])(void) = {
     sp_stream_child,
+    sp_inproc_child,
     sp_policy_child,
 #if NANOSEAL_TLS
     sp_tls_child,

@@ -42,9 +42,11 @@ static int sock_again(struct sp_sock *s, int event, int flags, int timeo, uint64
         if (*deadline == 0)
             return -EAGAIN;
         *deadline = 0; /* the second -EAGAIN is final */
+        bool lead = s->n_eps > 0;
         sp_sock_flush(s);
         (void)sp_sock_unlock(s);
-        sp_loop_glance(sp_loop_first());
+        if (lead)
+            sp_loop_glance(sp_loop_first());
         sp_sock_lock(s);
         return s->closed ? -EBADF : 0;
     }

@@ -67,7 +67,7 @@ static void ep_stop(struct sp_ep *ep)
     struct sp_sock *s = ep->sock;
     ep->stopped = true;
     sp_list_unlink(&ep->in_sock);
-    s->n_eps--;
+    s->n_eps -= !ep->t->local;
     if (ep->failing)
         s->stats[SP_ST_EP_ERRORS]--;
     ep->failing = false;
@@ -128,6 +128,15 @@ static void ep_dial(struct sp_timer *t)
     sp_sock_unlock(s);
     if (go)
         ep->t->dial(ep);
+}
+
+void sp_ep_redial(struct sp_ep *ep)
+{
+    struct sp_sock *s = ep->sock;
+    ep_dial(&ep->timer);
+    sp_sock_lock(s);
+    sp_ep_drop(ep);
+    (void)sp_sock_unlock(s);
 }
 
 static void ep_again(struct sp_ep *ep)
@@ -252,7 +261,7 @@ static int ep_link(struct sp_ep *ep)
     bool closed = ep->stopped = s->closed;
     if (!closed) {
         sp_list_push(&s->eps, &ep->in_sock);
-        s->n_eps++;
+        s->n_eps += !ep->t->local;
         snprintf(s->last_endpoint, sizeof s->last_endpoint, "%s", ep->address);
     }
     sp_sock_unlock(s);

@@ -52,5 +52,8 @@ void sp_ep_failed(struct sp_ep *ep, int err, enum sp_reason why, const char *add
 void sp_ep_opened(struct sp_ep *ep);
 /* A pipe of this endpoint that had been opened is gone: a dialler dials again. Lock held. */
 void sp_ep_closed(struct sp_ep *ep);
+/* Instead of that: dials at once, where the transport waits for a listener without polling. Takes a
+ * reference; no lock held. */
+void sp_ep_redial(struct sp_ep *ep);
 
 #endif

@@ -41,7 +41,7 @@ struct sp_sock {
     int n_pipes;                     /* attached */
     size_t left; /* bytes held by connections that are gone, for the application to take */
     struct sp_list waiters;           /* blocked calls, oldest first */
-    int n_eps;                        /* endpoints: a waiter may lead when there are some */
+    int n_eps; /* endpoints that are not local: a waiter may lead when there are some */
     struct sp_evfd evfd_in, evfd_out; /* NN_RCVFD, NN_SNDFD */
     int ready;                        /* SP_CAN_* when last looked */
     int next_ep;                      /* id of the next endpoint */

@@ -22,6 +22,7 @@ struct sp_optlevel {
 
 struct sp_transport {
     const char *scheme; /* without :// */
+    bool local;         /* has no descriptors: its waiters need not lead the event loop */
     bool port0;         /* port 0 is always legal (ours), else by NN_ALLOW_PORT0 */
     /* Checks the address and the configuration, on the calling thread, no I/O but interface
      * look-ups. 0 or a negative errno which nn_bind or nn_connect returns. */
