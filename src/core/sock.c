@@ -297,12 +297,12 @@ void sp_sock_del_waiter(struct sp_sock *s, struct sp_sock_waiter *w)
 }
 
 /* One consumer for each call: who leaves calls again and so passes on what is left. Pollers take
- * nothing, so all. */
+ * nothing, so all; a close is news for those, too, who want nothing of this socket now. */
 static void wake_waiters(struct sp_sock *s, int ready)
 {
     SP_LIST_EACH (it, &s->waiters) {
         struct sp_sock_waiter *w = SP_CONTAINER(it, struct sp_sock_waiter, link);
-        if (w->signalled || !(w->events & ready))
+        if (w->signalled || !(w->events & ready || s->closed))
             continue;
         w->signalled = true;
         sp_waiter_signal(sp_loop_first(), w->w);
