@@ -8,6 +8,7 @@ static const struct sp_scheme schemes[] = {
     {.name = "tcp", .sealed = "tls+psk", .inet = true},
     {.name = "ws", .sealed = "wss", .inet = true},
     {.name = "ipc", .local = true},
+    {.name = "abstract", .local = true},
     {.name = "inproc", .local = true},
     {.name = "tls+psk", .tls = true, .inet = true},
     {.name = "tls+tcp", .tls = true, .inet = true},
