@@ -338,6 +338,7 @@ static struct sp_conn *conn_new(struct sp_ep *ep, int fd, bool dialled, const ch
     c->timer.fn = conn_timer;
     c->attend.fn = conn_attend;
     c->job.run = conn_step;
+    c->job.first = dialled; /* the peer waits for our first word already */
     c->tick.fn = conn_tx_tick;
     c->retired.free = conn_retired;
     c->flush_out.run = conn_tx_run;

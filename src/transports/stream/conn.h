@@ -38,6 +38,9 @@ struct sp_stream_row {
     /* Checks the transport's own configuration at nn_bind and nn_connect (TLS: keys, else -EACCES).
      * May be NULL. */
     int (*configured)(struct sp_ep *ep);
+    /* A handshake computes for milliseconds: attempts take turns on a worker before they connect,
+     * so that no peer waits for the first word of a caller that is busy with others. */
+    bool computes;
     /* Builds the stack on a connected descriptor. Takes fd in any case: on failure it is closed. */
     int (*stack)(struct sp_ep *ep, int fd, bool dialled, struct sp_peer *peer,
                  struct sp_stream **out);

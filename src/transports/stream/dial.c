@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* One attempt to connect: resolve a name on a worker, try each address in turn, hand the connected
  * socket to a connection, which then answers for the attempt. One deadline holds for look-up and
- * connect.
+ * connect. Where the handshake computes, an attempt without a name waits for its turn on the
+ * handshakes' workers: a thousand at once would connect, be silent for too long, be thrown out by
+ * their listener and come again, for ever.
  *
  * Failure modes: every way out is one sp_ep_failed. `claimed` says, under the lock, who answers:
  * the attempt's own steps, or stop. A look-up cannot be interrupted and may last for minutes: it is
@@ -17,6 +19,7 @@ struct sp_lookup {
     struct sp_job job;
     struct sp_stream_ep *se; /* who asked; NULL: nobody any more; under lookups_lock */
     struct sp_hostport hp;
+    bool named; /* there is something to look up; else it only waits for its turn */
     bool ipv4only;
 };
 
@@ -120,7 +123,8 @@ static void dial_timer(struct sp_timer *t)
     sp_watch_del(&se->watch);
     sp_fd_close(se->fd);
     se->fd = -1;
-    dial_fail(se, -ETIMEDOUT, SP_REASON_TIMEOUT, se->lookup ? "looking up the name" : "connecting");
+    dial_fail(se, -ETIMEDOUT, SP_REASON_TIMEOUT,
+              se->lookup && se->named ? "looking up the name" : "connecting");
 }
 
 /* 0 connected, -EINPROGRESS, or why not. The socket is in se->fd unless it failed. */
@@ -203,15 +207,18 @@ static void dial_resolved(struct sp_job *j)
 {
     struct sp_lookup *l = SP_CONTAINER(j, struct sp_lookup, job);
     struct sp_addr found[SP_CANDIDATES];
-    int n = sp_inet_resolve(&l->hp, l->ipv4only, found, SP_CANDIDATES);
+    bool named = l->named;
+    int n = named ? sp_inet_resolve(&l->hp, l->ipv4only, found, SP_CANDIDATES) : 0;
     struct sp_stream_ep *se = lookup_end(l);
     if (!se)
         return;
     if (dial_claim(se)) {
-        se->n_cand = n;
-        memcpy(se->cand, found, (size_t)n * sizeof *found);
+        if (named) {
+            se->n_cand = n;
+            memcpy(se->cand, found, (size_t)n * sizeof *found);
+        }
         sp_timer_stop(&se->timer);
-        if (n)
+        if (se->n_cand)
             dial_next(se, -EHOSTUNREACH);
         else
             dial_fail(se, -EHOSTUNREACH, SP_REASON_NONE, "the name does not resolve");
@@ -230,9 +237,10 @@ static int lookup_start(struct sp_stream_ep *se)
     l->job.run = dial_resolved;
     l->se = se;
     l->hp = se->hp;
+    l->named = se->named;
     l->ipv4only = se->ep->ipv4only;
     se->lookup = l;
-    int rc = sp_work_submit(SP_WORK_BLOCK, &l->job);
+    int rc = sp_work_submit(se->named ? SP_WORK_BLOCK : SP_WORK_CPU, &l->job);
     if (rc < 0) {
         se->lookup = NULL;
         sp_free(l);
@@ -251,9 +259,10 @@ void sp_stream_dial(struct sp_ep *ep)
     sp_loop_eager(ep->loop, 1);
     se->timer.fn = dial_timer;
     int rc = 0;
-    bool direct = !se->named || ep->stopped;
+    bool direct = ep->stopped || !(se->named || sp_stream_row(ep)->computes);
     if (!direct) {
-        se->n_cand = 0;
+        if (se->named)
+            se->n_cand = 0;
         rc = lookup_start(se);
         se->claimed = rc < 0;
     }
@@ -261,7 +270,7 @@ void sp_stream_dial(struct sp_ep *ep)
         sp_timer_set(ep->loop, &se->timer, sp_deadline(ep->handshake_ms));
     (void)sp_sock_unlock(s);
     if (rc < 0)
-        dial_fail(se, rc, SP_REASON_LIMIT, "no memory or thread to look up the name");
+        dial_fail(se, rc, SP_REASON_LIMIT, "no memory or thread for the attempt");
     else if (direct)
         dial_next(se, -ECANCELED);
 }

@@ -75,11 +75,13 @@ static int tcp_stack(struct sp_ep *ep, int fd, bool dialled, struct sp_peer *pee
 static const struct sp_stream_row psk_row = {.framer = &sp_frame_sp,
                                              .address = sp_inet_address,
                                              .configured = psk_configured,
+                                             .computes = true,
                                              .stack = psk_stack};
 
 static const struct sp_stream_row tcp_row = {.framer = &sp_frame_sp,
                                              .address = sp_inet_address,
                                              .configured = tcp_configured,
+                                             .computes = true,
                                              .stack = tcp_stack};
 
 const struct sp_transport sp_tls_psk = {
