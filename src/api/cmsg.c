@@ -11,6 +11,7 @@
 #include <nanomsg/ipc.h>
 #include <nanomsg/nanoseal.h>
 #include <nanomsg/tls.h>
+#include <nanomsg/ws.h>
 
 /* The control buffer behind msg_control, which with NN_MSG is a pointer to one. */
 static uint8_t *control(const struct nn_msghdr *h, size_t *len)
@@ -58,12 +59,25 @@ static int parse_header(const struct nn_cmsghdr *c, struct sp_msg *m)
     return sp_msg_hdr_set(m, p + sizeof n, n);
 }
 
+static int parse_type(const struct nn_cmsghdr *c, struct sp_msg *m)
+{
+    if (c->cmsg_len <= NN_CMSG_ALIGN_(sizeof *c))
+        return -EINVAL;
+    m->type = *NN_CMSG_DATA(c);
+    return m->type == NN_WS_MSG_TYPE_TEXT || m->type == NN_WS_MSG_TYPE_BINARY ? 0 : -EINVAL;
+}
+
 int sp_cmsg_parse(const struct nn_msghdr *h, struct sp_msg *m)
 {
-    for (const struct nn_cmsghdr *c = nn_cmsg_nxthdr_(h, NULL); c; c = nn_cmsg_nxthdr_(h, c))
+    int rc = 0;
+    for (const struct nn_cmsghdr *c = nn_cmsg_nxthdr_(h, NULL); c && rc == 0;
+         c = nn_cmsg_nxthdr_(h, c)) {
         if (c->cmsg_level == PROTO_SP && c->cmsg_type == SP_HDR)
-            return parse_header(c, m);
-    return 0;
+            rc = parse_header(c, m);
+        else if (c->cmsg_level == NN_WS && c->cmsg_type == NN_WS_MSG_TYPE)
+            rc = parse_type(c, m);
+    }
+    return rc;
 }
 
 void sp_cmsg_taken(const struct nn_msghdr *h)
@@ -90,7 +104,7 @@ static void put(struct builder *b, int level, int type, const void *first, size_
         struct nn_cmsghdr *c = (struct nn_cmsghdr *)(void *)(b->at + b->n);
         memset(c, 0, space);
         c->cmsg_len = NN_CMSG_SPACE(first_len + len);
-        if (level != PROTO_SP)
+        if (level != PROTO_SP && level != NN_WS) /* these as nanomsg gives them */
             c->cmsg_len = NN_CMSG_LEN(first_len + len);
         c->cmsg_level = level;
         c->cmsg_type = type;
@@ -106,6 +120,8 @@ static void build(struct builder *b, struct sp_msg *m)
 {
     size_t n = m->hdr_len;
     put(b, PROTO_SP, SP_HDR, &n, sizeof n, sp_msg_hdr(m), n);
+    if (m->type)
+        put(b, NN_WS, NN_WS_MSG_TYPE, NULL, 0, &m->type, sizeof m->type);
     if (!m->pipe)
         return;
     const struct sp_peer *p = &m->pipe->peer;

@@ -65,8 +65,22 @@ static inline void *sp_stream_own(struct sp_ep *ep)
 /* For sp_stream_row.address: where the endpoint listens, or the one place that it dials. */
 void sp_stream_address(struct sp_ep *ep, const struct sp_addr *a);
 
-/* sp_stream_row.address for host:port (tcp and all that runs over it). */
+/* sp_stream_row.address for host:port (tcp and all that runs over it); the same for a text that was
+ * cut out of ep->url.rest; and the host as it was parsed, good while the endpoint is. */
 int sp_inet_address(struct sp_ep *ep);
+int sp_inet_parse(struct sp_ep *ep, const char *hostport);
+const char *sp_inet_host(const struct sp_ep *ep);
+
+/* What a row may ask about the socket, any thread, no lock held: the numbers of its protocol and
+ * (*peer) of that protocol's peers; where NN_RCVMAXSIZE is, to be read atomically, good while the
+ * endpoint is; its options of a level as they are now, copied into out (level->size bytes: plain
+ * values only). */
+int sp_stream_protocol(const struct sp_ep *ep, int *peer);
+const int *sp_stream_rcvmax(const struct sp_ep *ep);
+void sp_stream_options(struct sp_ep *ep, const struct sp_optlevel *level, void *out);
+
+/* Rows that others stand on: their stacks with another layer on top. */
+extern const struct sp_stream_row sp_row_tcp, sp_row_tls;
 
 /* Options of level NN_TCP, which every row over TCP obeys. */
 struct sp_tcp_options {

@@ -271,7 +271,9 @@ static void rx_status(struct sp_conn *c, ssize_t n, struct rx_result *r)
         rx_end(r, SP_REASON_TRUNCATED, -ECONNRESET, "the peer closed inside a message");
     else if (n == 0)
         rx_end(r, SP_REASON_NONE, 1, NULL);
-    else if (n != -EAGAIN)
+    else if (n == -EAGAIN)
+        r->more = c->st->ops->want(c->st) & POLLIN; /* it only stopped to let others have their turn */
+    else
         rx_end(r,
                c->pipe.peer.reason ? c->pipe.peer.reason
                : inside            ? SP_REASON_TRUNCATED

@@ -102,10 +102,10 @@ static int addr_remote(struct sp_stream_ep *se)
     return !h->v6 && sp_hostname_ok(h->host) ? 0 : -EINVAL;
 }
 
-int sp_inet_address(struct sp_ep *ep)
+int sp_inet_parse(struct sp_ep *ep, const char *hostport)
 {
     struct sp_stream_ep *se = sp_stream_ep(ep);
-    int rc = sp_hostport_parse(&se->hp, ep->url.rest, ep->port0 && !ep->dialler);
+    int rc = sp_hostport_parse(&se->hp, hostport, ep->port0 && !ep->dialler);
     const struct sp_hostport *h = &se->hp;
     if (rc < 0)
         return !ep->dialler && h->port ? -ENODEV
@@ -118,6 +118,11 @@ int sp_inet_address(struct sp_ep *ep)
     if (*h->local && (rc = addr_local(ep, &se->local, h->local, h->local_v6)) < 0)
         return rc;
     return addr_remote(se);
+}
+
+int sp_inet_address(struct sp_ep *ep)
+{
+    return sp_inet_parse(ep, ep->url.rest);
 }
 
 int sp_inet_resolve(const struct sp_hostport *hp, bool ipv4only, struct sp_addr *out, int max)

@@ -16,10 +16,10 @@ static int tcp_stack(struct sp_ep *ep, int fd, bool dialled, struct sp_peer *pee
     return -ENOMEM;
 }
 
-static const struct sp_stream_row row = {
+const struct sp_stream_row sp_row_tcp = {
     .framer = &sp_frame_sp,
     .address = sp_inet_address,
     .stack = tcp_stack,
 };
 
-const struct sp_transport sp_tcp = {.scheme = "tcp", .row = &row, SP_STREAM_OPS};
+const struct sp_transport sp_tcp = {.scheme = "tcp", .row = &sp_row_tcp, SP_STREAM_OPS};

@@ -28,11 +28,9 @@ static int row_args(struct sp_ep *ep, bool dialled, bool psk_only, struct sp_han
     return dialled && !args->turn ? -ENOMEM : 0;
 }
 
-/* The address was checked at nn_connect; this only cuts its host out again. */
 static int row_stack(struct sp_ep *ep, int fd, bool dialled, struct sp_peer *peer,
                      struct sp_stream **out, bool psk_only)
 {
-    struct sp_hostport hp = {.host = ""};
     struct sp_handshake_args args;
     int rc = row_args(ep, dialled, psk_only, &args);
     struct sp_stream *bottom = rc == 0 ? sp_fdstream_new(fd, peer) : NULL;
@@ -41,11 +39,9 @@ static int row_stack(struct sp_ep *ep, int fd, bool dialled, struct sp_peer *pee
         sp_fd_close(fd);
         return -ENOMEM;
     }
-    if (dialled && sp_hostport_parse(&hp, ep->url.rest, true) < 0)
-        hp.host[0] = 0;
     args.next = bottom;
     args.peer = peer;
-    args.host = hp.host;
+    args.host = dialled ? sp_inet_host(ep) : "";
     *out = sp_tls_new(&args, &rc);
     return *out ? 0 : rc;
 }
@@ -78,13 +74,13 @@ static const struct sp_stream_row psk_row = {.framer = &sp_frame_sp,
                                              .computes = true,
                                              .stack = psk_stack};
 
-static const struct sp_stream_row tcp_row = {.framer = &sp_frame_sp,
-                                             .address = sp_inet_address,
-                                             .configured = tcp_configured,
-                                             .computes = true,
-                                             .stack = tcp_stack};
+const struct sp_stream_row sp_row_tls = {.framer = &sp_frame_sp,
+                                         .address = sp_inet_address,
+                                         .configured = tcp_configured,
+                                         .computes = true,
+                                         .stack = tcp_stack};
 
 const struct sp_transport sp_tls_psk = {
     .scheme = "tls+psk", .port0 = true, .row = &psk_row, SP_STREAM_OPS};
 const struct sp_transport sp_tls_tcp = {
-    .scheme = "tls+tcp", .port0 = true, .row = &tcp_row, SP_STREAM_OPS};
+    .scheme = "tls+tcp", .port0 = true, .row = &sp_row_tls, SP_STREAM_OPS};
