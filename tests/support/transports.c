@@ -190,5 +190,6 @@ int tr_run(const char *group, const struct tr_test *tests, int n_tests)
             list[n].test_func = tests[t].fn;
             list[n].initial_state = (void *)(uintptr_t)&tr_rows[i];
         }
+    cmocka_set_test_filter(getenv("NANOSEAL_ONLY"));
     return _cmocka_run_group_tests(group, list, n, NULL, NULL);
 }

@@ -40,7 +40,9 @@ int tr_prepare(const struct tr_row *row, int s);
 int tr_listen(const struct tr_row *row, int s, char address[TR_ADDRESS]);
 /* The row of an address, or NULL. */
 const struct tr_row *tr_find(const char *address);
-/* Runs each test over each row: the number of failures. */
+/* Runs each test over each row: the number of failures. NANOSEAL_ONLY in the environment chooses by
+ * a pattern, such as
+ * "*over tcp". */
 int tr_run(const char *group, const struct tr_test *tests, int n_tests);
 
 #endif
