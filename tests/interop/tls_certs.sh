@@ -28,7 +28,9 @@ certificate hub root 'subjectAltName=DNS:hub.example,IP:127.0.0.1' "$ec" -days 2
 certificate other root 'subjectAltName=DNS:other.example' "$ec" -days 2
 certificate device middle 'subjectAltName=DNS:device.example' rsa:2048 -days 2
 certificate foreign stranger 'subjectAltName=DNS:hub.example,IP:127.0.0.1' "$ec" -days 2
-certificate old root 'subjectAltName=IP:127.0.0.1' "$ec" -days -1
+past='-not_before 20200101000000Z -not_after 20200102000000Z' # from OpenSSL 3.4 on; then no negative days
+openssl x509 -help 2>&1 | grep -q not_before || past='-days -1'
+certificate old root 'subjectAltName=IP:127.0.0.1' "$ec" $past
 cat device.pem middle.pem >device.chain
 
 hub() { serve rep tls+tcp --rep --tls-ca root.pem --tls-cert "$1.pem" --tls-key "$1.key" -D hello --json; }
