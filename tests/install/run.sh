@@ -1,9 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# usage: run.sh pkgconfig-shared|pkgconfig-static|cmake-shared|cmake-static|system-mbedtls CC
+# usage: run.sh WAY CC, with WAY one of pkgconfig-shared pkgconfig-static cmake-shared cmake-static
+#     system-mbedtls nanomsg-pkgconfig nanomsg-cmake nanomsg-undone
 #
 # Installs the build into a temporary prefix, builds consumer.c against that prefix alone and runs
-# it. system-mbedtls links libnanoseal.a and the system's own mbedTLS into one program.
+# it. system-mbedtls links libnanoseal.a and the system's own mbedTLS into one program. The nanomsg ways
+# look for nanomsg, whose names are installed too; nanomsg-undone takes those away again.
 set -eu
 way=$1 cc=$2
 here=$(cd "$(dirname "$0")" && pwd)
@@ -16,6 +18,17 @@ lib=$(dirname "$(find "$prefix" -name libnanoseal.a)")
 export PKG_CONFIG_PATH="$lib/pkgconfig" LD_LIBRARY_PATH="$lib"
 # nanoseal.pc names the prefix of the configuration, not of this installation.
 sed -i "s|^prefix=.*|prefix=$prefix|" "$lib/pkgconfig/nanoseal.pc"
+case $way in
+    nanomsg-*)
+        cmake --install "$NANOSEAL_BUILD" --prefix "$prefix" --component dropin >"$work/dropin.log"
+        sed -i "s|^prefix=.*|prefix=$prefix|" "$lib/pkgconfig/nanomsg.pc"
+        ;;
+    *)  # Not asked for, not there, unless the build is for it.
+        grep -q '^NANOSEAL_DROPIN:BOOL=ON' "$NANOSEAL_BUILD/CMakeCache.txt" ||
+            [ -z "$(find "$prefix" -name '*nanomsg*' ! -path '*/include/*')" ] ||
+            { echo 'files of nanomsg are installed'; exit 1; }
+        ;;
+esac
 warnings='-Wall -Wextra -pedantic -Werror'
 
 # consumer PROGRAM shared|static: it runs, and holds what it should hold.
@@ -57,6 +70,27 @@ case $way in
         with_cmake
         kind=${way#cmake-}
         consumer "$work/build/consumer-$kind" "$kind"
+        ;;
+    nanomsg-pkgconfig)
+        [ "$(pkg-config --modversion nanomsg)" = 1.1.5 ]
+        $cc -std=c99 $warnings $(pkg-config --cflags nanomsg) "$here/consumer.c" \
+            -o "$work/consumer" $(pkg-config --libs nanomsg) -Wl,--no-undefined
+        consumer "$work/consumer" shared
+        ;;
+    nanomsg-cmake)
+        mkdir "$work/source"
+        cp "$here/consumer.c" "$work/source"
+        cp "$here/consumer_nanomsg.cmake" "$work/source/CMakeLists.txt"
+        here=$work/source
+        with_cmake
+        consumer "$work/build/consumer-nanomsg" shared
+        ;;
+    nanomsg-undone)
+        # As docs/DROPIN.md says, and libnanoseal itself stays.
+        find "$prefix" ! -type d >"$work/before"
+        sed -n 's/^-- \(Installing\|Up-to-date\): //p' "$work/dropin.log" | xargs rm
+        [ -z "$(find "$prefix" -name '*nanomsg*' ! -path '*/include/*' ! -type d)" ]
+        [ "$(find "$prefix" ! -type d | wc -l)" = "$(($(wc -l <"$work/before") - 6))" ]
         ;;
     system-mbedtls)
         printf '#include <mbedtls/ssl.h>\n' | $cc -E - >/dev/null 2>&1 ||
