@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* One side of a conversation: talk PROTOCOL [ADDRESS]. Without an address it listens at a free port
- * and prints where. Both sides know what is said: messages of many sizes, so that a program with
- * libnanomsg and one with this library can check each other. Status 0: all of it was said and
- * understood. */
+/* One side of a conversation: talk PROTOCOL [ADDRESS]. Without an address it listens at a free
+ * port, with TALK_SCHEME (tcp) from the environment, and prints where. Both sides know what is
+ * said: messages of many sizes, so that a program with libnanomsg and one with this library can
+ * check each other. Status 0: all of it was said and understood. */
 #include <arpa/inet.h>
 #include <nanomsg/nn.h>
 #include <nanomsg/pair.h>
 #include <nanomsg/pipeline.h>
 #include <nanomsg/pubsub.h>
 #include <nanomsg/reqrep.h>
+#include <nanomsg/survey.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,19 +78,30 @@ static void subscribe(int s)
 static void converse(int s, int protocol)
 {
     for (size_t i = 0; i < N_SIZES && protocol != NN_PUB && protocol != NN_SUB; i++) {
-        if (protocol == NN_REQ || protocol == NN_PUSH || protocol == NN_PAIR)
+        if (protocol == NN_REQ || protocol == NN_PUSH || protocol == NN_PAIR ||
+            protocol == NN_SURVEYOR)
             say(s, sizes[i], 1);
-        if (protocol == NN_REP || protocol == NN_PULL || protocol == NN_PAIR)
+        if (protocol == NN_REP || protocol == NN_PULL || protocol == NN_PAIR ||
+            protocol == NN_RESPONDENT)
             hear(s, sizes[i], 1);
-        if (protocol == NN_REP)
+        if (protocol == NN_REP || protocol == NN_RESPONDENT)
             say(s, sizes[N_SIZES - 1 - i], 2);
-        if (protocol == NN_REQ)
+        if (protocol == NN_REQ || protocol == NN_SURVEYOR)
             hear(s, sizes[N_SIZES - 1 - i], 2);
     }
     if (protocol == NN_PUB)
         publish(s);
     if (protocol == NN_SUB)
         subscribe(s);
+}
+
+/* Without a respondent a survey goes nowhere. */
+static void wait_for_peer(int s)
+{
+    for (int i = 0; i < 500 && nn_get_statistic(s, NN_STAT_CURRENT_CONNECTIONS) == 0; i++) {
+        struct timespec t = {0, 20000000};
+        nanosleep(&t, NULL);
+    }
 }
 
 static int listen_somewhere(int s)
@@ -104,7 +116,9 @@ static int listen_somewhere(int s)
             getsockname(fd, (struct sockaddr *)&a, &len) < 0)
             return -1;
         close(fd);
-        snprintf(address, sizeof address, "tcp://127.0.0.1:%d", ntohs(a.sin_port));
+        const char *scheme = getenv("TALK_SCHEME");
+        snprintf(address, sizeof address, "%s://127.0.0.1:%d", scheme ? scheme : "tcp",
+                 ntohs(a.sin_port));
         if (nn_bind(s, address) >= 0) {
             puts(address);
             fflush(stdout);
@@ -119,8 +133,9 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         int id;
-    } protocols[] = {{"pair", NN_PAIR}, {"req", NN_REQ},   {"rep", NN_REP},  {"pub", NN_PUB},
-                     {"sub", NN_SUB},   {"push", NN_PUSH}, {"pull", NN_PULL}};
+    } protocols[] = {{"pair", NN_PAIR}, {"req", NN_REQ},           {"rep", NN_REP},
+                     {"pub", NN_PUB},   {"sub", NN_SUB},           {"push", NN_PUSH},
+                     {"pull", NN_PULL}, {"surveyor", NN_SURVEYOR}, {"respondent", NN_RESPONDENT}};
     int protocol = 0, ms = 10000;
     for (size_t i = 0; i < sizeof protocols / sizeof *protocols; i++)
         if (argc > 1 && !strcmp(argv[1], protocols[i].name))
@@ -132,8 +147,12 @@ int main(int argc, char **argv)
     if (protocol == NN_SUB)
         check(nn_setsockopt(s, NN_SUB, NN_SUB_SUBSCRIBE, "", 0) == 0, "NN_SUB_SUBSCRIBE");
     check((argc > 2 ? nn_connect(s, argv[2]) : listen_somewhere(s)) >= 0, "address");
+    if (protocol == NN_SURVEYOR) {
+        wait_for_peer(s);
+        nn_setsockopt(s, NN_SURVEYOR, NN_SURVEYOR_DEADLINE, &ms, sizeof ms);
+    }
     converse(s, protocol);
-    if (protocol == NN_PUSH || protocol == NN_REP ||
+    if (protocol == NN_PUSH || protocol == NN_REP || protocol == NN_RESPONDENT ||
         protocol == NN_PAIR) { /* libnanomsg drops what it has not sent */
         struct timespec t = {0, 200000000};
         nanosleep(&t, NULL);

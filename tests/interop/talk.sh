@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Programs with Debian's libnanomsg and with this library talk to each other: each protocol, each as server.
+# Programs with Debian's libnanomsg and with this library talk to each other, over tcp and ws: each protocol, each as
+# server.
 set -u
 cc=${CC:-cc}
 here=$NANOSEAL_SOURCE/tests/interop
@@ -33,8 +34,14 @@ talk()
     wait $server || { echo "$1 as $2, with $3 as $4"; exit 1; }
 }
 
-for both in 'req rep' 'rep req' 'push pull' 'pull push' 'pair pair' 'pub sub' 'sub pub'; do
-    talk ours "${both% *}" theirs "${both#* }"
-    talk theirs "${both% *}" ours "${both#* }"
+n=0
+for TALK_SCHEME in tcp ws; do
+    export TALK_SCHEME
+    for both in 'req rep' 'rep req' 'push pull' 'pull push' 'pair pair' 'pub sub' 'sub pub' \
+        'surveyor respondent' 'respondent surveyor'; do
+        talk ours "${both% *}" theirs "${both#* }"
+        talk theirs "${both% *}" ours "${both#* }"
+        n=$((n + 2))
+    done
 done
-echo '14 conversations'
+echo "$n conversations"
