@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The ws stream: a WebSocket (RFC 6455) over any stream, which speaks sp_frame_ws towards the
- * connection above. Its parts share this: ws.c (life), hello.c (handshake), rx.c and tx.c (the two
- * directions, each of one thread at a time). */
+ * connection above. Its parts share this: ws.c (life), hello.c (handshake), rx.c with frames.c and
+ * tx.c (the two directions, each of one thread at a time). */
 #ifndef SP_WS_WS_H
 #define SP_WS_WS_H
 
@@ -97,6 +97,15 @@ const char *sp_ws_subprotocol(int protocol);
 ssize_t sp_ws_hello(struct sp_ws *t, const uint8_t *p, size_t n);
 /* Writes our part into out (at least SP_HTTP_MAX bytes). Its length or a negative errno. */
 ssize_t sp_ws_hello_put(struct sp_ws *t, char *out);
+
+/* frames.c, for rx.c. Takes p[0..n) apart until there is no room in out, or no whole head. Gives
+ * how many bytes are used, or an error; rx.stalled: for want of room. */
+ssize_t sp_ws_take(struct sp_ws *t, const uint8_t *p, size_t n, struct sp_iov *out);
+/* n bytes of the frame's body were read straight into out: unmasks and judges them. 0 or an error.
+ */
+int sp_ws_took(struct sp_ws *t, struct sp_iov *out, size_t n);
+/* -ENOMEM, noted. */
+int sp_ws_no_memory(struct sp_ws *t);
 
 ssize_t sp_ws_readv(struct sp_stream *s, const struct iovec *iov, int n);
 void sp_ws_rx_fini(struct sp_ws_rx *rx);
