@@ -4,8 +4,8 @@
  * reached or the protocol says that there is nothing more to wait for.
  *
  * What can fail: a time-out ends the conversation, and the reason is printed when there never was a
- * peer. As in nanocat that is no failure of who receives and one of who sends; with --count it is
- * CAT_TIMEOUT or CAT_REFUSED. A signal ends it too; EINTR without one is nothing. */
+ * peer. As in nanocat that is no failure of who only receives and one of who sends or answers; with
+ * --count it is CAT_TIMEOUT or CAT_REFUSED. A signal ends it too; EINTR without one is nothing. */
 
 #include "nncat.h"
 
@@ -116,8 +116,9 @@ static int run_recv_one(struct cat *c)
     return 0;
 }
 
-/* Receives one message. 0; -1 when the conversation is over, with *status set. */
-static int run_recv(struct cat *c, int *status)
+/* Receives one message. 0; -1 when the conversation is over, with *status set: `timed_out` says what
+ * a time-out is without --count. */
+static int run_recv(struct cat *c, int *status, int timed_out)
 {
     while (!nncat_stopping(c)) {
         int err = run_recv_one(c);
@@ -127,7 +128,7 @@ static int run_recv(struct cat *c, int *status)
             return *status = CAT_OK, -1;
         if (err == ETIMEDOUT || err == EAGAIN) {
             int wanted = c->count ? c->done < c->count : c->done == 0;
-            *status = wanted ? run_timed_out(c, "no message came", CAT_OK) : CAT_OK;
+            *status = wanted ? run_timed_out(c, "no message came", timed_out) : timed_out;
             return -1;
         }
         if (err != EINTR)
@@ -167,7 +168,7 @@ int nncat_run_recv(struct cat *c)
 {
     int status = CAT_OK;
     run_delay(c);
-    while (!run_enough(c) && run_recv(c, &status) == 0)
+    while (!run_enough(c) && run_recv(c, &status, CAT_OK) == 0)
         c->done++;
     return status;
 }
@@ -211,7 +212,7 @@ int nncat_run_ask(struct cat *c)
     do {
         if (run_send_one(c, &status))
             return status;
-        while (!run_enough(c) && run_recv(c, &status) == 0)
+        while (!run_enough(c) && run_recv(c, &status, CAT_OK) == 0)
             c->done++;
         /* Over because no more answers can come, and there are too few: then once more. */
     } while (c->count && !run_enough(c) && status == CAT_OK && !nncat_stopping(c));
@@ -227,7 +228,7 @@ int nncat_run_answer(struct cat *c)
 {
     int status = CAT_OK;
     run_delay(c);
-    while (!run_enough(c) && run_recv(c, &status) == 0) {
+    while (!run_enough(c) && run_recv(c, &status, c->data ? CAT_ERROR : CAT_OK) == 0) {
         if (c->data && run_send_one(c, &status))
             return status;
         c->done++;

@@ -39,3 +39,20 @@ kill -INT "$pid"
 got=0
 wait "$pid" || got=$?
 same 'after SIGINT' $got 130
+
+# A survey: answers of both, then over; with --count it is over as soon as there are so many, or too few came.
+serve survey tcp --surveyor -D who -A -i 0.2 -n 4
+for name in left right; do
+    timeout 20 "$nncat" -q --respondent --connect "$at" -D $name 2>$name.err &
+    pids="$pids $!"
+done
+wait "$pid" || fail 'the surveyor ended with an error'
+same answers "$(sort -u survey.out | tr '\n' ' ')" 'left right '
+status 5 "$nncat" --surveyor -D who -A --bind inproc://nobody -n 1
+
+serve pair tcp --pair -D hello -A -n 1
+same pair "$(timeout 20 "$nncat" -q --pair --connect "$at" -D world -A -n 1)" hello
+wait "$pid"
+same pair "$(cat pair.out)" world
+serve bus tcp --bus -D hello -i 0.1 -A -n 1
+same bus "$(timeout 20 "$nncat" -q --bus --connect "$at" -D world -i 0.1 -A -n 1)" hello
