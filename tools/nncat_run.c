@@ -116,8 +116,8 @@ static int run_recv_one(struct cat *c)
     return 0;
 }
 
-/* Receives one message. 0; -1 when the conversation is over, with *status set: `timed_out` says what
- * a time-out is without --count. */
+/* Receives one message. 0; -1 when the conversation is over, with *status set: `timed_out` says
+ * what a time-out is without --count. */
 static int run_recv(struct cat *c, int *status, int timed_out)
 {
     while (!nncat_stopping(c)) {
