@@ -11,6 +11,12 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <sys/eventfd.h>
+#else
+#include <fcntl.h>
+#include <sys/socket.h>
+#endif
 
 #define FDS_WORDS 64
 #define FDS_BITS  (FDS_WORDS * 64)
@@ -46,6 +52,40 @@ int sp_fd_keep(int fd)
     atomic_fetch_or(&b->noted[fd / 64], UINT64_C(1) << fd % 64);
     return 0;
 }
+
+#ifdef __linux__
+int sp_fd_event(int fd[2])
+{
+    fd[0] = fd[1] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (fd[0] < 0)
+        return -errno;
+    int rc = sp_fd_keep(fd[0]);
+    if (rc < 0)
+        close(fd[0]);
+    return rc;
+}
+#else
+static int fds_quiet(int fd)
+{
+    if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
+        return -errno;
+    return sp_fd_keep(fd);
+}
+
+int sp_fd_event(int fd[2])
+{
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, fd) < 0)
+        return -errno;
+    int rc = fds_quiet(fd[0]);
+    if (rc == 0)
+        rc = fds_quiet(fd[1]);
+    if (rc < 0) {
+        sp_fd_close(fd[0]);
+        sp_fd_close(fd[1]);
+    }
+    return rc;
+}
+#endif
 
 void sp_fd_forget(int fd)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* A descriptor that polls readable while something is true: NN_RCVFD and NN_SNDFD. Made when first
- * asked for. */
+ * asked for. It always polls writable, as nanomsg's do: some programs ask NN_SNDFD for that. */
 #ifndef SP_CORE_EVFD_H
 #define SP_CORE_EVFD_H
 
 #include "../base/alloc.h"
 
 struct sp_evfd {
-    int fd[2];  /* a pipe; fd[0] is handed out. -1: not made */
+    int fd[2];  /* as of sp_fd_event; fd[0] is handed out. -1: not made */
     bool level; /* readable now */
 };
 
