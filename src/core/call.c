@@ -7,6 +7,7 @@
  * nothing is lost by any. */
 #include "sock.h"
 #include <errno.h>
+#include <pthread.h>
 
 void sp_sock_flush(struct sp_sock *s)
 {
@@ -16,21 +17,52 @@ void sp_sock_flush(struct sp_sock *s)
     }
 }
 
-/* Sleeps until `event` may be true. The lock is held before and after. */
-static int sock_wait(struct sp_sock *s, int event, uint64_t deadline)
+/* Sleeps without the event loop, which takes no part in what is waited for: whoever makes it true
+ * posts, after it has released the lock. The lock is held before and after. */
+static int sock_park(struct sp_sock *s, int event, uint64_t deadline, uint64_t spin_until)
+{
+    struct sp_park park;
+    struct sp_sock_waiter sw = {.park = &park, .events = event};
+    int rc = -ETIMEDOUT, cancel;
+    sp_park_init(&park);
+    sp_sock_add_waiter(s, &sw);
+    (void)sp_sock_unlock(s);
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+    while (rc == -ETIMEDOUT && sp_now() < spin_until)
+        rc = sp_park_wait(&park, 0);
+    if (rc == -ETIMEDOUT)
+        rc = sp_park_wait(&park, deadline);
+    pthread_setcancelstate(cancel, NULL);
+    sp_sock_lock(s);
+    if (sw.signalled && rc < 0)
+        sp_park_take(&park); /* a post is owed */
+    sp_sock_del_waiter(s, &sw);
+    sp_park_fini(&park);
+    return sw.signalled ? 0 : rc;
+}
+
+/* The same while the caller may lead the loop. */
+static int sock_lead(struct sp_sock *s, int event, uint64_t deadline, uint64_t spin)
 {
     struct sp_waiter w;
     struct sp_sock_waiter sw = {.w = &w, .events = event};
-    bool lead = s->n_eps > 0;
-    uint64_t spin = (uint64_t)s->busy_poll * 1000;
-    sp_sock_flush(s);
     sp_waiter_init(&w);
     sp_sock_add_waiter(s, &sw);
     (void)sp_sock_unlock(s);
-    int rc = sp_loop_wait(sp_loop_first(), &w, deadline, lead, spin);
+    int rc = sp_loop_wait(sp_loop_first(), &w, deadline, true, spin);
     sp_sock_lock(s);
     sp_sock_del_waiter(s, &sw);
     sp_waiter_fini(&w);
+    return rc;
+}
+
+/* Sleeps until `event` may be true. The lock is held before and after. */
+static int sock_wait(struct sp_sock *s, int event, uint64_t deadline)
+{
+    uint64_t spin = (uint64_t)s->busy_poll * 1000;
+    sp_sock_flush(s);
+    int rc = s->n_eps > 0 ? sock_lead(s, event, deadline, spin)
+                          : sock_park(s, event, deadline, spin ? sp_now() + spin : 0);
     return s->closed ? -EBADF : rc;
 }
 

@@ -176,7 +176,8 @@ int sp_sock_new(struct sp_sock **out, int domain, int protocol, int fd)
     s->proto = proto;
     s->proto_data = s + 1;
     s->fd = fd;
-    struct sp_list *lists[] = {&s->out, &s->eps, &s->all, &s->pipes, &s->gathered, &s->waiters};
+    struct sp_list *lists[] = {&s->out,      &s->eps,     &s->all,  &s->pipes,
+                               &s->gathered, &s->waiters, &s->woken};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         sp_list_init(lists[i]);
     sp_idmap_init(&s->ids);
@@ -210,16 +211,19 @@ int sp_sock_unlock(struct sp_sock *s)
     bool last = s->refs == 0;
     if (last)
         s->refs = -1;
-    if (sp_list_empty(&s->out) && !last) {
+    if (sp_list_empty(&s->out) && sp_list_empty(&s->woken) && !last) {
         sp_mutex_unlock(&s->lock);
         return 0;
     }
-    struct sp_list out;
+    struct sp_list out, woken, *n;
     sp_list_init(&out);
+    sp_list_init(&woken);
     sp_list_splice(&out, &s->out);
+    sp_list_splice(&woken, &s->woken);
     sp_mutex_unlock(&s->lock);
+    while ((n = sp_list_pop(&woken))) /* they do not leave before their post */
+        sp_park_post(SP_CONTAINER(n, struct sp_sock_waiter, link)->park);
     int rc = 0;
-    struct sp_list *n;
     while ((n = sp_list_pop(&out))) {
         struct sp_out *o = SP_CONTAINER(n, struct sp_out, link);
         int err = o->run(o);
@@ -300,12 +304,19 @@ void sp_sock_del_waiter(struct sp_sock *s, struct sp_sock_waiter *w)
  * nothing, so all; a close is news for those, too, who want nothing of this socket now. */
 static void wake_waiters(struct sp_sock *s, int ready)
 {
-    SP_LIST_EACH (it, &s->waiters) {
+    SP_LIST_EACH_SAFE (it, &s->waiters) {
         struct sp_sock_waiter *w = SP_CONTAINER(it, struct sp_sock_waiter, link);
         if (w->signalled || !(w->events & ready || s->closed))
             continue;
+        if (s->patient && !w->poll && w->events == SP_CAN_SEND)
+            continue;
         w->signalled = true;
-        sp_waiter_signal(sp_loop_first(), w->w);
+        if (w->park) {
+            sp_list_unlink(it);
+            sp_list_push(&s->woken, it);
+        } else {
+            sp_waiter_signal(sp_loop_first(), w->w);
+        }
         if (!w->poll && !s->closed)
             ready &= ~w->events;
     }

@@ -18,11 +18,12 @@
 
 /* A thread blocked in a call on this socket. */
 struct sp_sock_waiter {
-    struct sp_list link; /* in the socket's waiters */
-    struct sp_waiter *w; /* what to signal */
-    int events;          /* SP_CAN_* wanted */
-    bool signalled;      /* was woken; under the socket's lock */
-    bool poll;           /* nn_poll: takes nothing, so signalling it does not use up a message */
+    struct sp_list link;  /* in the socket's waiters */
+    struct sp_waiter *w;  /* what to signal */
+    struct sp_park *park; /* instead of w: where it sleeps when the loop takes no part */
+    int events;           /* SP_CAN_* wanted */
+    bool signalled;       /* was woken; under the socket's lock */
+    bool poll;            /* nn_poll: takes nothing, so signalling it does not use up a message */
 };
 
 struct sp_sock {
@@ -40,7 +41,9 @@ struct sp_sock {
     struct sp_idmap ids;             /* attached pipes by id */
     int n_pipes;                     /* attached */
     size_t left; /* bytes held by connections that are gone, for the application to take */
-    struct sp_list waiters;           /* blocked calls, oldest first */
+    struct sp_list waiters; /* blocked calls, oldest first */
+    struct sp_list woken;   /* those to be posted once the lock is released */
+    bool patient;           /* nn_send sleeps on for now: who set this will notify again */
     int n_eps; /* endpoints that are not local: a waiter may lead when there are some */
     struct sp_evfd evfd_in, evfd_out; /* NN_RCVFD, NN_SNDFD */
     int ready;                        /* SP_CAN_* when last looked */

@@ -21,6 +21,7 @@ struct slot {
     atomic_uint state;    /* LIVE, and the number of calls inside */
     bool used;            /* the number is taken; under the table's lock */
     struct sp_sock *sock; /* while used */
+    char apart[48];       /* threads that use different sockets do not write to one cache line */
 };
 
 static struct slot *_Atomic blocks[SP_TABLE_MAX / BLOCK];

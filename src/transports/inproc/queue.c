@@ -64,29 +64,40 @@ static void put_look(struct sp_inq *q)
     q->gone_bytes = atomic_load_explicit(&q->shared_taken_bytes, memory_order_relaxed);
 }
 
-static bool is_full(uint64_t n, uint64_t bytes, size_t max)
+static bool is_over(uint64_t n, uint64_t bytes, size_t max, unsigned parts)
 {
-    return n > 1 && (bytes >= max || n >= MSGS_MAX);
+    return n > 1 && (bytes >= max / parts || n >= MSGS_MAX / parts);
 }
 
-static bool put_full(const struct sp_inq *q)
+static bool put_over(const struct sp_inq *q, unsigned parts)
 {
-    return is_full(q->put - q->gone, q->put_bytes - q->gone_bytes, q->max);
+    return is_over(q->put - q->gone, q->put_bytes - q->gone_bytes, q->max, parts);
+}
+
+/* Whether a part of the whole is in use; if so the receiver tells. */
+static bool put_blocked(struct sp_inq *q, unsigned char parts)
+{
+    if (!put_over(q, parts))
+        return false;
+    put_look(q);
+    if (!put_over(q, parts))
+        return false;
+    atomic_store(&q->full, parts);
+    put_look(q);
+    if (put_over(q, parts))
+        return true;
+    atomic_store(&q->full, 0);
+    return false;
 }
 
 bool sp_inq_full(struct sp_inq *q)
 {
-    if (!put_full(q))
-        return false;
-    put_look(q);
-    if (!put_full(q))
-        return false;
-    atomic_store(&q->full, true);
-    put_look(q);
-    if (put_full(q))
-        return true;
-    atomic_store(&q->full, false);
-    return false;
+    return put_blocked(q, 1);
+}
+
+bool sp_inq_crowded(struct sp_inq *q)
+{
+    return put_blocked(q, 2);
 }
 
 /* A segment with room for n bytes: one that was read before, or a new one, large when the receiver
@@ -266,13 +277,13 @@ bool sp_inq_peek(struct sp_inq *q, struct sp_msg *m)
     return true;
 }
 
-/* The sender does nothing while it waits for room, so its counts stand. */
-static bool take_made_room(struct sp_inq *q)
+/* A sender that waits for room puts nothing in, so its counts stand. */
+static bool take_made_room(struct sp_inq *q, unsigned parts)
 {
     uint64_t n = atomic_load(&q->shared_put);
     uint64_t bytes = atomic_load_explicit(&q->shared_put_bytes, memory_order_relaxed);
-    return !is_full(n - q->taken, bytes - q->taken_bytes, q->max) &&
-           atomic_exchange(&q->full, false);
+    return !is_over(n - q->taken, bytes - q->taken_bytes, q->max, parts) &&
+           atomic_exchange(&q->full, 0);
 }
 
 bool sp_inq_take(struct sp_inq *q, struct sp_msg *m, bool *tell)
@@ -287,7 +298,8 @@ bool sp_inq_take(struct sp_inq *q, struct sp_msg *m, bool *tell)
     q->taken_bytes += m->body_len;
     atomic_store_explicit(&q->shared_taken_bytes, q->taken_bytes, memory_order_relaxed);
     atomic_store(&q->shared_taken, q->taken);
-    *tell = atomic_load(&q->full) && take_made_room(q);
+    unsigned parts = atomic_load(&q->full);
+    *tell = parts && take_made_room(q, parts);
     return true;
 }
 

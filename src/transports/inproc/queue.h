@@ -9,6 +9,7 @@
 
 struct inq_seg;
 
+/* Each side writes to cache lines of its own. */
 struct sp_inq {
     /* the receiver's */
     struct inq_seg *head; /* where the next message lies; NULL before the first */
@@ -16,7 +17,8 @@ struct sp_inq {
     uint64_t seen;        /* messages known to have been put in, ever */
     uint64_t taken;       /* messages taken out, ever, and their bytes */
     uint64_t taken_bytes;
-    char apart[64]; /* the sides write to different cache lines */
+    atomic_uint_least64_t shared_taken, shared_taken_bytes; /* the same, for the sender */
+    char apart1[64];
     /* the sender's */
     struct inq_seg *tail;  /* where the next message goes; NULL before the first */
     uint8_t *end;          /* its place in tail */
@@ -26,13 +28,13 @@ struct sp_inq {
     uint64_t gone; /* what was known of the receiver's counts */
     uint64_t gone_bytes;
     size_t max; /* bytes from which it is full; set before the first message */
+    atomic_uint_least64_t shared_put, shared_put_bytes; /* for the receiver */
     char apart2[64];
-    /* both sides' */
-    atomic_uint_least64_t shared_put, shared_put_bytes;     /* written by the sender */
-    atomic_uint_least64_t shared_taken, shared_taken_bytes; /* written by the receiver */
-    atomic_bool idle;                /* the receiver found nothing and wants to be told */
-    atomic_bool full;                /* the sender found no room and wants to be told */
+    /* both sides', seldom written */
+    atomic_bool idle;  /* the receiver found nothing and wants to be told */
+    atomic_uchar full; /* the sender wants to be told: 1 when there is room, 2 when half is free */
     _Atomic(struct inq_seg *) spare; /* a segment for the sender to use again */
+    char apart3[64];
 };
 
 /* An empty queue that is full from `max` bytes on. It takes one message of any size beyond what it
@@ -46,6 +48,8 @@ void sp_inq_fini(struct sp_inq *q);
 int sp_inq_put(struct sp_inq *q, struct sp_msg *m) SP_MUST_CHECK;
 /* The sender: whether there is no room; if so the receiver tells when there is. */
 bool sp_inq_full(struct sp_inq *q) SP_MUST_CHECK;
+/* The sender: whether more than half is in use; if so the receiver tells when it is not. */
+bool sp_inq_crowded(struct sp_inq *q) SP_MUST_CHECK;
 
 /* The receiver: whether there is a message; if not the sender tells when there is. */
 bool sp_inq_any(struct sp_inq *q) SP_MUST_CHECK;
