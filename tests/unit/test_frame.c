@@ -63,9 +63,59 @@ static void a_head_is_parsed_once_it_is_whole(void **state)
     }
 }
 
+/* ---- ipc ---- */
+
+static void the_greeting_of_ipc_is_the_same(void **state)
+{
+    (void)state;
+    assert_ptr_equal(sp_frame_ipc.greet, sp_frame_sp.greet);
+    assert_ptr_equal(sp_frame_ipc.greeted, sp_frame_sp.greeted);
+    assert_int_equal(sp_frame_ipc.greet_len, 8);
+}
+
+static void a_head_of_ipc_has_a_type_in_front(void **state)
+{
+    (void)state;
+    uint8_t out[SP_FRAME_HEAD_MAX];
+    assert_int_equal(sp_frame_ipc.head(out, 0x0102030405060708, 0), 9);
+    assert_memory_equal(out, "\1\1\2\3\4\5\6\7\10", 9);
+}
+
+static void a_head_of_ipc_is_parsed_once_it_is_whole(void **state)
+{
+    (void)state;
+    const uint64_t lens[] = {0, 1, 255, 65536, INT64_MAX, UINT64_MAX};
+    for (size_t i = 0; i < 6; i++) {
+        uint8_t in[SP_FRAME_HEAD_MAX], type = 7;
+        uint64_t len = 7;
+        sp_frame_ipc.head(in, lens[i], 0);
+        for (size_t n = 0; n < 9; n++)
+            assert_int_equal(sp_frame_ipc.parse(in, n, &len, &type), 0);
+        assert_int_equal(sp_frame_ipc.parse(in, 9, &len, &type), 9);
+        assert_true(len == lens[i]);
+        assert_int_equal(type, 0);
+    }
+}
+
+static void another_type_is_refused_before_the_length_is_there(void **state)
+{
+    (void)state;
+    uint8_t in[9] = {0}, type;
+    uint64_t len;
+    for (int t = 0; t < 256; t++)
+        for (size_t n = 1; n <= 9; n++) {
+            in[0] = (uint8_t)t;
+            assert_int_equal(sp_frame_ipc.parse(in, n, &len, &type), t != 1 ? -EPROTO : n == 9 ? 9 : 0);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(the_greeting_of_ipc_is_the_same),
+        TEST(a_head_of_ipc_has_a_type_in_front),
+        TEST(a_head_of_ipc_is_parsed_once_it_is_whole),
+        TEST(another_type_is_refused_before_the_length_is_there),
         TEST(the_greeting_is_the_header_of_the_RFC),
         TEST(a_greeting_is_read_back),
         TEST(a_greeting_with_a_wrong_bit_is_none),
