@@ -313,10 +313,10 @@ struct receiver {
     struct nn_msghdr *h; /* nn_recvmsg: for the control data */
 };
 
-/* A chunk whose data is exactly the body, for the application. */
+/* A chunk whose data is exactly the body, for the application alone: it may write to it. */
 static int give(struct receiver *r, struct sp_msg *m)
 {
-    if (m->chunk && m->body == sp_chunk_data(m->chunk)) {
+    if (m->chunk && m->body == sp_chunk_data(m->chunk) && atomic_load(&m->chunk->refs) == 1) {
         m->chunk->len = m->body_len;
         r->given = m->body;
         m->chunk = NULL;
