@@ -169,3 +169,9 @@ void st_end(int slot)
     slots[slot].deadline = 0;
     slots[slot].taken = false;
 }
+
+void st_forget(void)
+{
+    for (int i = 0; i < N_SLOTS; i++)
+        st_end(i);
+}

@@ -25,6 +25,8 @@ int st_below(uint64_t *sequence, int n);
 int st_begin(const char *what, const char *where, int ms);
 /* Leaves errno alone. */
 void st_end(int slot);
+/* Forgets what is in progress: a test that failed did not say that it is over. */
+void st_forget(void);
 
 /* A call that must return within ms (stretched by st_time): its result. */
 #define st_within(ms, call)                                                                        \
