@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Options are rows of tables: name, type, range, offset. */
+/* Options are rows of tables: number, kind, range, where the value is. */
 #ifndef SP_CORE_OPTS_H
 #define SP_CORE_OPTS_H
 
@@ -7,18 +7,20 @@
 #include <stdint.h>
 
 enum sp_opt_kind {
-    SP_OPT_INT,  /* int in lo..hi at `off`, set and got */
-    SP_OPT_CALL, /* set and get below do all */
+    SP_OPT_INT,    /* int in lo..hi, stored atomically */
+    SP_OPT_MS,     /* int, milliseconds: all that is negative means for ever, and is stored as -1 */
+    SP_OPT_STRING, /* array of char; got with its NUL if there is room, which does not count */
+    SP_OPT_CALL,   /* set and get below do all */
 };
 
 struct sp_opt {
     int id;                /* public number */
     enum sp_opt_kind kind; /* how it is stored */
-    int lo, hi;            /* range of SP_OPT_INT, else -EINVAL */
-    size_t off;            /* offset of the int in the object */
-    /* `ctx` is the sp_sock for socket and protocol options, the option block for a transport's.
-     * NULL: -ENOPROTOOPT. get writes at most *len bytes, then sets *len to the option's size.
-     * Called with the socket's lock held. */
+    int lo, hi;            /* range of SP_OPT_INT; hi: most bytes of SP_OPT_STRING, 0: get only */
+    size_t off;            /* offset of the value in the object; unused by SP_OPT_CALL */
+    void (*changed)(void *ctx); /* NULL, or called when a value was stored; not by SP_OPT_CALL */
+    /* `ctx` is the sp_sock. NULL: -ENOPROTOOPT. get writes at most *len bytes, then sets *len to
+     * the option's size. Called with the socket's lock held. */
     int (*set)(void *ctx, void *obj, const void *v, size_t len);
     int (*get)(void *ctx, void *obj, void *v, size_t *len);
 };

@@ -4,11 +4,11 @@
 #include <errno.h>
 #include <limits.h>
 
-#define ROW(id_, lo_, hi_, field)                                                                  \
-    {                                                                                              \
-        .id = id_, .kind = SP_OPT_INT, .lo = lo_, .hi = hi_,                                       \
-        .off = offsetof(struct sp_sock, field)                                                     \
-    }
+#define INT(id_, lo_, hi_, field)                                                                  \
+    .id = id_, .kind = SP_OPT_INT, .lo = lo_, .hi = hi_, .off = offsetof(struct sp_sock, field)
+#define MS(id_, field) .id = id_, .kind = SP_OPT_MS, .off = offsetof(struct sp_sock, field)
+#define TEXT(id_, most, field)                                                                     \
+    .id = id_, .kind = SP_OPT_STRING, .hi = most, .off = offsetof(struct sp_sock, field)
 
 static int get_fd(struct sp_sock *s, struct sp_evfd *e, int dir, void *v, size_t *len)
 {
@@ -50,179 +50,42 @@ static int get_protocol(void *ctx, void *obj, void *v, size_t *len)
     return sp_opt_out(v, len, &((struct sp_sock *)ctx)->proto->id, sizeof(int));
 }
 
-static int set_name(void *ctx, void *obj, const void *v, size_t len)
+static void changed_sndbuf(void *ctx)
 {
-    (void)obj;
-    struct sp_sock *s = ctx;
-    if (len >= sizeof s->name)
-        return -EINVAL;
-    memset(s->name, 0, sizeof s->name);
-    memcpy(s->name, v, len);
-    return 0;
+    ((struct sp_sock *)ctx)->snd_buf_set = true;
 }
 
-static int get_text(char *text, void *v, size_t *len)
+static void changed_rcvbuf(void *ctx)
 {
-    return sp_opt_out(v, len, text, strlen(text) + 1);
-}
-static int get_name(void *ctx, void *obj, void *v, size_t *len)
-{
-    (void)obj;
-    char *name = ((struct sp_sock *)ctx)->name;
-    size_t n = strlen(name);
-    int rc = sp_opt_out(v, len, name, n + 1);
-    *len = n; /* as nanomsg: the NUL is there when there is room, and does not count */
-    return rc;
-}
-
-static int get_endpoint(void *ctx, void *obj, void *v, size_t *len)
-{
-    (void)obj;
-    return get_text(((struct sp_sock *)ctx)->last_endpoint, v, len);
-}
-
-static int get_reason(void *ctx, void *obj, void *v, size_t *len)
-{
-    (void)obj;
-    return get_text(((struct sp_sock *)ctx)->last_reason, v, len);
-}
-
-/* Negative time-outs are all "for ever", and read back as -1. */
-static int set_timeo(int *field, const void *v, size_t len)
-{
-    int t;
-    int rc = sp_opt_int(v, len, &t);
-    if (rc == 0)
-        *field = t < 0 ? -1 : t;
-    return rc;
-}
-
-static int set_sndtimeo(void *ctx, void *obj, const void *v, size_t len)
-{
-    (void)obj;
-    return set_timeo(&((struct sp_sock *)ctx)->snd_timeo, v, len);
-}
-
-static int set_rcvtimeo(void *ctx, void *obj, const void *v, size_t len)
-{
-    (void)obj;
-    return set_timeo(&((struct sp_sock *)ctx)->rcv_timeo, v, len);
-}
-
-static int set_linger(void *ctx, void *obj, const void *v, size_t len)
-{
-    (void)obj;
-    return set_timeo(&((struct sp_sock *)ctx)->linger, v, len);
-}
-
-static int get_int(int value, void *v, size_t *len)
-{
-    return sp_opt_out(v, len, &value, sizeof value);
-}
-
-static int get_sndtimeo(void *ctx, void *obj, void *v, size_t *len)
-{
-    (void)obj;
-    return get_int(((struct sp_sock *)ctx)->snd_timeo, v, len);
-}
-
-static int get_rcvtimeo(void *ctx, void *obj, void *v, size_t *len)
-{
-    (void)obj;
-    return get_int(((struct sp_sock *)ctx)->rcv_timeo, v, len);
-}
-
-static int get_linger(void *ctx, void *obj, void *v, size_t *len)
-{
-    (void)obj;
-    return get_int(((struct sp_sock *)ctx)->linger, v, len);
-}
-
-static int set_buf(int *field, bool *was_set, const void *v, size_t len)
-{
-    int n;
-    int rc = sp_opt_int(v, len, &n);
-    if (rc < 0)
-        return rc;
-    if (n <= 0)
-        return -EINVAL;
-    *field = n;
-    *was_set = true;
-    return 0;
-}
-
-static int set_sndbuf(void *ctx, void *obj, const void *v, size_t len)
-{
-    (void)obj;
-    struct sp_sock *s = ctx;
-    return set_buf(&s->snd_buf, &s->snd_buf_set, v, len);
-}
-
-static int set_rcvbuf(void *ctx, void *obj, const void *v, size_t len)
-{
-    (void)obj;
-    struct sp_sock *s = ctx;
-    return set_buf(&s->rcv_buf, &s->rcv_buf_set, v, len);
-}
-
-static int get_sndbuf(void *ctx, void *obj, void *v, size_t *len)
-{
-    (void)obj;
-    return get_int(((struct sp_sock *)ctx)->snd_buf, v, len);
-}
-
-static int get_rcvbuf(void *ctx, void *obj, void *v, size_t *len)
-{
-    (void)obj;
-    return get_int(((struct sp_sock *)ctx)->rcv_buf, v, len);
-}
-
-/* The readers look at it without the lock. */
-static int set_rcvmax(void *ctx, void *obj, const void *v, size_t len)
-{
-    (void)obj;
-    int n;
-    int rc = sp_opt_int(v, len, &n);
-    if (rc < 0)
-        return rc;
-    if (n < -1)
-        return -EINVAL;
-    __atomic_store_n(&((struct sp_sock *)ctx)->rcv_max, n, __ATOMIC_RELAXED);
-    return 0;
-}
-
-static int get_rcvmax(void *ctx, void *obj, void *v, size_t *len)
-{
-    (void)obj;
-    return get_int(((struct sp_sock *)ctx)->rcv_max, v, len);
+    ((struct sp_sock *)ctx)->rcv_buf_set = true;
 }
 
 static const struct sp_opt rows[] = {
-    {.id = NN_LINGER, .kind = SP_OPT_CALL, .set = set_linger, .get = get_linger},
-    {.id = NN_SNDBUF, .kind = SP_OPT_CALL, .set = set_sndbuf, .get = get_sndbuf},
-    {.id = NN_RCVBUF, .kind = SP_OPT_CALL, .set = set_rcvbuf, .get = get_rcvbuf},
-    {.id = NN_SNDTIMEO, .kind = SP_OPT_CALL, .set = set_sndtimeo, .get = get_sndtimeo},
-    {.id = NN_RCVTIMEO, .kind = SP_OPT_CALL, .set = set_rcvtimeo, .get = get_rcvtimeo},
-    ROW(NN_RECONNECT_IVL, 0, INT_MAX, ivl),
-    ROW(NN_RECONNECT_IVL_MAX, 0, INT_MAX, ivl_max),
-    ROW(NN_SNDPRIO, 1, 16, snd_prio),
-    ROW(NN_RCVPRIO, 1, 16, rcv_prio),
+    {MS(NN_LINGER, linger)},
+    {INT(NN_SNDBUF, 1, INT_MAX, snd_buf), .changed = changed_sndbuf},
+    {INT(NN_RCVBUF, 1, INT_MAX, rcv_buf), .changed = changed_rcvbuf},
+    {MS(NN_SNDTIMEO, snd_timeo)},
+    {MS(NN_RCVTIMEO, rcv_timeo)},
+    {INT(NN_RECONNECT_IVL, 0, INT_MAX, ivl)},
+    {INT(NN_RECONNECT_IVL_MAX, 0, INT_MAX, ivl_max)},
+    {INT(NN_SNDPRIO, 1, 16, snd_prio)},
+    {INT(NN_RCVPRIO, 1, 16, rcv_prio)},
     {.id = NN_SNDFD, .kind = SP_OPT_CALL, .get = get_sndfd},
     {.id = NN_RCVFD, .kind = SP_OPT_CALL, .get = get_rcvfd},
     {.id = NN_DOMAIN, .kind = SP_OPT_CALL, .get = get_domain},
     {.id = NN_PROTOCOL, .kind = SP_OPT_CALL, .get = get_protocol},
-    ROW(NN_IPV4ONLY, 0, 1, ipv4only),
-    {.id = NN_SOCKET_NAME, .kind = SP_OPT_CALL, .set = set_name, .get = get_name},
-    {.id = NN_RCVMAXSIZE, .kind = SP_OPT_CALL, .set = set_rcvmax, .get = get_rcvmax},
-    ROW(NN_MAXTTL, 1, 255, max_ttl),
-    ROW(NN_HANDSHAKE_TIMEO, 1, INT_MAX, handshake_ms),
-    ROW(NN_MAX_PEERS, 1, INT_MAX, max_peers),
-    ROW(NN_MAX_HANDSHAKES, 1, INT_MAX, max_handshakes),
-    ROW(NN_ALLOW_PORT0, 0, 1, port0),
-    {.id = NN_LAST_ENDPOINT, .kind = SP_OPT_CALL, .get = get_endpoint},
-    {.id = NN_LAST_REASON, .kind = SP_OPT_CALL, .get = get_reason},
-    ROW(NN_BUSY_POLL, 0, 1000000, busy_poll),
-    ROW(NN_GATHER, 1, 1 << 20, gather),
+    {INT(NN_IPV4ONLY, 0, 1, ipv4only)},
+    {TEXT(NN_SOCKET_NAME, SP_NAME_MAX - 1, name)},
+    {INT(NN_RCVMAXSIZE, -1, INT_MAX, rcv_max)},
+    {INT(NN_MAXTTL, 1, 255, max_ttl)},
+    {INT(NN_HANDSHAKE_TIMEO, 1, INT_MAX, handshake_ms)},
+    {INT(NN_MAX_PEERS, 1, INT_MAX, max_peers)},
+    {INT(NN_MAX_HANDSHAKES, 1, INT_MAX, max_handshakes)},
+    {INT(NN_ALLOW_PORT0, 0, 1, port0)},
+    {TEXT(NN_LAST_ENDPOINT, 0, last_endpoint)},
+    {TEXT(NN_LAST_REASON, 0, last_reason)},
+    {INT(NN_BUSY_POLL, 0, 1000000, busy_poll)},
+    {INT(NN_GATHER, 1, 1 << 20, gather)},
 };
 
 struct where {

@@ -42,7 +42,8 @@ struct req_pipe {
 };
 
 static const struct sp_opt req_opts[] = {
-    {NN_REQ_RESEND_IVL, SP_OPT_INT, INT_MIN, INT_MAX, offsetof(struct req, resend_ms), NULL, NULL},
+    {.id = NN_REQ_RESEND_IVL, .kind = SP_OPT_INT, .lo = INT_MIN, .hi = INT_MAX,
+     .off = offsetof(struct req, resend_ms)},
 };
 
 /* Only what answers the request, from somebody who was asked, is kept. */

@@ -97,8 +97,8 @@ static int sub_unsubscribe(void *ctx, void *obj, const void *topic, size_t len)
 }
 
 static const struct sp_opt sub_opts[] = {
-    {NN_SUB_SUBSCRIBE, SP_OPT_CALL, 0, 0, 0, sub_subscribe, NULL},
-    {NN_SUB_UNSUBSCRIBE, SP_OPT_CALL, 0, 0, 0, sub_unsubscribe, NULL},
+    {.id = NN_SUB_SUBSCRIBE, .kind = SP_OPT_CALL, .set = sub_subscribe},
+    {.id = NN_SUB_UNSUBSCRIBE, .kind = SP_OPT_CALL, .set = sub_unsubscribe},
 };
 
 const struct sp_protocol sp_sub = {

@@ -35,8 +35,8 @@ struct surveyor {
 };
 
 static const struct sp_opt surveyor_opts[] = {
-    {NN_SURVEYOR_DEADLINE, SP_OPT_INT, INT_MIN, INT_MAX, offsetof(struct surveyor, deadline_ms),
-     NULL, NULL},
+    {.id = NN_SURVEYOR_DEADLINE, .kind = SP_OPT_INT, .lo = INT_MIN, .hi = INT_MAX,
+     .off = offsetof(struct surveyor, deadline_ms)},
 };
 
 static enum sp_verdict surveyor_judge(struct sp_sock *s, struct sp_pipe *p,
