@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: MIT */
+/* kill -9 in a loop (C01 of the attacks), on either side of a pipeline and of requests. This
+ * program starts itself as the process that is killed. Each message says who sent it, its number,
+ * and a sum of its bytes.
+ *
+ * What may happen: messages under way are lost. What may not: that one arrives changed, twice, or
+ * behind a later one of its sender; that a request is never answered; that an answer reaches
+ * somebody else. */
+#define _GNU_SOURCE /* pipe2 */
+#include "lib.h"
+#include "support/stress.h"
+#include "support/transports.h"
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#define CALL_MS    25000
+#define TEST_MS    60000
+#define N_CHILDREN 3
+#define MAX_IDS    4096
+#define BODY       100000
+
+extern char **environ;
+
+struct head {
+    uint32_t sender, seq, len, sum; /* the last one over what follows */
+};
+
+static const struct tr_row *row;
+static uint64_t seed;
+static char server[TR_ADDRESS];
+static atomic_bool over;
+static atomic_int n_wrong, n_answers;
+
+/* ---- messages ---- */
+
+static uint32_t sum_of(const struct head *h, const unsigned char *body)
+{
+    uint32_t x = 2166136261u ^ h->sender * 31 ^ h->seq;
+    for (size_t i = sizeof *h; i < h->len; i++)
+        x = (x ^ body[i]) * 16777619u;
+    return x;
+}
+
+static size_t fill_in(unsigned char *body, uint32_t sender, uint32_t seq, uint64_t *r)
+{
+    struct head h = {sender, seq, 0, 0};
+    h.len = (uint32_t)sizeof h + (uint32_t)st_below(r, st_below(r, 40) ? 3000 : BODY - 100);
+    memset(body + sizeof h, (int)seq, h.len - sizeof h);
+    h.sum = sum_of(&h, body);
+    memcpy(body, &h, sizeof h);
+    return h.len;
+}
+
+static bool intact(const unsigned char *body, int n, struct head *h)
+{
+    if (n < (int)sizeof *h)
+        return false;
+    memcpy(h, body, sizeof *h);
+    return h->len == (uint32_t)n && h->sum == sum_of(h, body);
+}
+
+static int open_socket(int protocol)
+{
+    int s = nn_socket(AF_SP, protocol), ms = LIB_PATIENCE_MS, soon = 5;
+    if (s < 0 || tr_prepare(row, s) < 0)
+        return -1;
+    nn_setsockopt(s, NN_SOL_SOCKET, NN_SNDTIMEO, &ms, sizeof ms);
+    nn_setsockopt(s, NN_SOL_SOCKET, NN_RCVTIMEO, &ms, sizeof ms);
+    nn_setsockopt(s, NN_SOL_SOCKET, NN_RECONNECT_IVL, &soon, sizeof soon);
+    return s;
+}
+
+/* ---- those that are killed ---- */
+
+static int child_push(int s, uint32_t id)
+{
+    static unsigned char body[BODY];
+    uint64_t r = id;
+    for (uint32_t seq = 0;; seq++)
+        if (nn_send(s, body, fill_in(body, id, seq, &r), 0) < 0)
+            return 1;
+}
+
+/* Writes the number of each message that it got. */
+static int child_pull(int s)
+{
+    static unsigned char body[BODY];
+    struct head h;
+    for (;;) {
+        int n = nn_recv(s, body, sizeof body, 0);
+        if (n < 0 || !intact(body, n, &h))
+            return 2;
+        if (write(1, &h.seq, sizeof h.seq) < 0)
+            return 3;
+    }
+}
+
+/* Asks, and expects its own question as the answer, until it is told to stop. How many; -1 when
+ * that went wrong. */
+static int ask(int s, uint32_t id, const atomic_bool *stop, atomic_int *count)
+{
+    static _Thread_local unsigned char body[BODY], got[BODY];
+    uint64_t r = id;
+    for (uint32_t seq = 0; !*stop; seq++) {
+        size_t n = fill_in(body, id, seq, &r);
+        if (nn_send(s, body, n, 0) < 0 || nn_recv(s, got, sizeof got, 0) != (int)n ||
+            memcmp(body, got, n) != 0)
+            return -1;
+        (*count)++;
+    }
+    return 0;
+}
+
+static int child_answer(int s)
+{
+    static unsigned char body[BODY];
+    for (;;) {
+        int n = nn_recv(s, body, sizeof body, 0);
+        if (n < 0 || nn_send(s, body, (size_t)n, 0) < 0)
+            return 4;
+    }
+}
+
+/* child ROLE ADDRESS ID: pushes or asks at the address, or pulls or answers there. */
+static int child(char **argv)
+{
+    static const char *const roles[] = {"push", "pull", "req", "rep"};
+    static const int protocols[] = {NN_PUSH, NN_PULL, NN_REQ, NN_REP};
+    uint32_t id = (uint32_t)strtoul(argv[3], NULL, 10);
+    int i = 0, none = 0;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    while (strcmp(argv[1], roles[i]) != 0)
+        i++;
+    row = tr_find(argv[2]);
+    int s = open_socket(protocols[i]);
+    nn_setsockopt(s, NN_SOL_SOCKET, NN_RCVTIMEO, &(int){-1}, sizeof(int));
+    if (i == 0 || i == 2)
+        none = nn_connect(s, argv[2]) < 0;
+    else
+        none = nn_bind(s, argv[2]) < 0;
+    if (none) {
+        fprintf(stderr, "%s %s: %s\n", argv[1], argv[2], nn_strerror(nn_errno()));
+        return 5;
+    }
+    return i == 0   ? child_push(s, id)
+           : i == 1 ? child_pull(s)
+           : i == 2 ? ask(s, id, &over, &n_answers)
+                    : child_answer(s);
+}
+
+struct victim {
+    pid_t pid;   /* 0: none */
+    uint32_t id; /* in its messages */
+    int out;     /* what it writes, or -1 */
+};
+
+static struct victim spawn(const char *role, uint32_t id)
+{
+    struct victim v = {.id = id};
+    char text[16];
+    int p[2];
+    char *argv[] = {(char *)(uintptr_t) "stress_kill",
+                    (char *)(uintptr_t) "child",
+                    (char *)(uintptr_t)role,
+                    server,
+                    text,
+                    NULL};
+    posix_spawn_file_actions_t actions;
+    snprintf(text, sizeof text, "%u", id);
+    assert_int_equal(pipe2(p, O_CLOEXEC), 0);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, p[1], 1);
+    assert_int_equal(posix_spawn(&v.pid, "/proc/self/exe", &actions, NULL, argv, environ), 0);
+    posix_spawn_file_actions_destroy(&actions);
+    close(p[1]);
+    v.out = p[0];
+    return v;
+}
+
+/* It must have lived until now. */
+static void kill_it(struct victim *v)
+{
+    int status;
+    assert_int_equal(kill(v->pid, SIGKILL), 0);
+    assert_int_equal(waitpid(v->pid, &status, 0), v->pid);
+    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
+        fail_msg("the process had ended by itself: %x", (unsigned)status);
+    v->pid = 0;
+}
+
+/* An address that nobody has and a child can bind to. */
+static void choose_address(void)
+{
+    int s = open_socket(NN_PAIR);
+    lib_ok(tr_listen(row, s, server));
+    lib_ok(nn_close(s));
+}
+
+static int begin(void **state, const char *name)
+{
+    row = tr_row_of(state);
+    if (row->local)
+        skip(); /* there is one process */
+    over = false;
+    n_wrong = n_answers = 0;
+    return st_begin(name, row->scheme, st_time(TEST_MS));
+}
+
+/* ---- the pipeline ---- */
+
+static void pushers_are_killed(void **state)
+{
+    static unsigned char body[BODY];
+    static uint32_t next[MAX_IDS];
+    int slot = begin(state, __func__), kills = st_scaled(40), n_got = 0;
+    struct victim v[N_CHILDREN];
+    struct head h;
+    uint64_t r = seed;
+    int s = open_socket(NN_PULL);
+    lib_ok(tr_listen(row, s, server));
+    memset(next, 0, sizeof next);
+    for (uint32_t i = 0; i < N_CHILDREN; i++)
+        v[i] = spawn("push", i);
+    for (uint32_t k = 0; k < (uint32_t)kills; k++) {
+        for (int i = st_below(&r, 100); i >= 0; i--, n_got++) {
+            int n = lib_ok(st_within(CALL_MS, nn_recv(s, body, sizeof body, 0)));
+            assert_true(intact(body, n, &h));
+            assert_in_range(h.sender, 0, N_CHILDREN + k);
+            assert_int_equal(h.seq, next[h.sender % MAX_IDS]++);
+        }
+        int which = st_below(&r, N_CHILDREN);
+        kill_it(&v[which]);
+        close(v[which].out);
+        v[which] = spawn("push", N_CHILDREN + k);
+    }
+    for (int i = 0; i < N_CHILDREN; i++) {
+        kill_it(&v[i]);
+        close(v[i].out);
+    }
+    printf("%d kills, %d messages\n", kills, n_got);
+    lib_ok(st_within(CALL_MS, nn_close(s)));
+    st_end(slot);
+}
+
+static void *push_until_over(void *arg)
+{
+    static unsigned char body[BODY];
+    uint64_t r = seed;
+    int s = *(int *)arg;
+    for (uint32_t seq = 1; !over; seq++)
+        if (st_within(CALL_MS, nn_send(s, body, fill_in(body, 0, seq, &r), 0)) < 0)
+            n_wrong += !over;
+    return NULL;
+}
+
+/* Reads numbers until there are `least`, then kills, then reads the rest; each is one more than the
+ * last, but for the first. The last. */
+static uint32_t read_and_kill(struct victim *v, int least, uint32_t last, int *n_got, int *n_lost)
+{
+    uint32_t seq;
+    for (int i = 0;; i++) {
+        if (i == least)
+            kill_it(v);
+        if (st_within(CALL_MS, read(v->out, &seq, sizeof seq)) != sizeof seq)
+            break;
+        if (i == 0 ? seq <= last : seq != last + 1)
+            fail_msg("number %u came after %u", seq, last);
+        *n_lost += (int)(seq - last - 1);
+        ++*n_got;
+        last = seq;
+    }
+    assert_int_equal(v->pid, 0);
+    close(v->out);
+    return last;
+}
+
+static void pullers_are_killed(void **state)
+{
+    int slot = begin(state, __func__), kills = st_scaled(40), n_got = 0, n_lost = 0;
+    uint64_t r = seed;
+    uint32_t last = 0;
+    pthread_t t;
+    choose_address();
+    int s = open_socket(NN_PUSH);
+    lib_ok(nn_connect(s, server));
+    assert_int_equal(pthread_create(&t, NULL, push_until_over, &s), 0);
+    for (uint32_t k = 0; k < (uint32_t)kills; k++) {
+        struct victim v = spawn("pull", k);
+        last = read_and_kill(&v, 1 + st_below(&r, 100), last, &n_got, &n_lost);
+    }
+    over = true;
+    lib_ok(st_within(CALL_MS, nn_close(s)));
+    pthread_join(t, NULL);
+    assert_int_equal(n_wrong, 0);
+    printf("%d kills, %d messages, %d under way were lost\n", kills, n_got, n_lost);
+    st_end(slot);
+}
+
+/* ---- requests ---- */
+
+struct asker {
+    int s;            /* its socket */
+    uint32_t id;      /* in its requests */
+    pthread_t thread; /* that asks */
+};
+
+static void *ask_until_over(void *arg)
+{
+    struct asker *a = arg;
+    if (ask(a->s, a->id, &over, &n_answers) < 0) {
+        fprintf(stderr, "%u was not answered: %s\n", a->id, nn_strerror(nn_errno()));
+        n_wrong++;
+    }
+    return NULL;
+}
+
+static void start_asker(struct asker *a, uint32_t id)
+{
+    a->id = id;
+    a->s = open_socket(NN_REQ);
+    lib_ok(nn_connect(a->s, server));
+    assert_int_equal(pthread_create(&a->thread, NULL, ask_until_over, a), 0);
+}
+
+static void stop_asker(struct asker *a)
+{
+    pthread_join(a->thread, NULL);
+    lib_ok(st_within(CALL_MS, nn_close(a->s)));
+}
+
+/* Each request is sent again when its answerer dies. */
+static void answerers_are_killed(void **state)
+{
+    int slot = begin(state, __func__), kills = st_scaled(40);
+    uint64_t r = seed;
+    struct asker a[N_CHILDREN];
+    choose_address();
+    for (uint32_t i = 0; i < N_CHILDREN; i++)
+        start_asker(&a[i], 1000000 + i);
+    struct victim v = spawn("rep", 0);
+    for (int k = 0; k < kills; k++) {
+        int until = n_answers + 1 + st_below(&r, 50);
+        lib_until(n_answers >= until || n_wrong);
+        kill_it(&v);
+        close(v.out);
+        v = spawn("rep", 0);
+    }
+    over = true;
+    for (int i = 0; i < N_CHILDREN; i++)
+        stop_asker(&a[i]);
+    kill_it(&v);
+    close(v.out);
+    assert_int_equal(n_wrong, 0);
+    printf("%d kills, %d answers\n", kills, (int)n_answers);
+    st_end(slot);
+}
+
+static void *answer_until_closed(void *arg)
+{
+    child_answer(*(int *)arg);
+    return NULL;
+}
+
+static void askers_are_killed(void **state)
+{
+    int slot = begin(state, __func__), kills = st_scaled(40);
+    uint64_t r = seed;
+    struct victim v[N_CHILDREN];
+    struct asker honest;
+    pthread_t t;
+    int s = open_socket(NN_REP);
+    lib_ok(tr_listen(row, s, server));
+    assert_int_equal(pthread_create(&t, NULL, answer_until_closed, &s), 0);
+    start_asker(&honest, 1000000);
+    for (uint32_t i = 0; i < N_CHILDREN; i++)
+        v[i] = spawn("req", i);
+    for (uint32_t k = 0; k < (uint32_t)kills; k++) {
+        int until = n_answers + 1 + st_below(&r, 50), which = st_below(&r, N_CHILDREN);
+        lib_until(n_answers >= until || n_wrong);
+        kill_it(&v[which]);
+        close(v[which].out);
+        v[which] = spawn("req", N_CHILDREN + k);
+    }
+    over = true;
+    stop_asker(&honest);
+    for (int i = 0; i < N_CHILDREN; i++) {
+        kill_it(&v[i]);
+        close(v[i].out);
+    }
+    lib_ok(st_within(CALL_MS, nn_close(s)));
+    pthread_join(t, NULL);
+    assert_int_equal(n_wrong, 0);
+    printf("%d kills, %d answers\n", kills, (int)n_answers);
+    st_end(slot);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct tr_test tests[] = {
+        tr_unit_test(pushers_are_killed),
+        tr_unit_test(pullers_are_killed),
+        tr_unit_test(answerers_are_killed),
+        tr_unit_test(askers_are_killed),
+    };
+    if (argc == 5 && !strcmp(argv[1], "child"))
+        return child(argv + 1);
+    seed = st_seed();
+    return tr_run("stress_kill", tests, sizeof tests / sizeof *tests);
+}
