@@ -100,8 +100,10 @@ static void file_open(struct sp_policy_file *f)
         file_wrong(f, -EACCES, "the path of a policy begins with '/'");
         return;
     }
-    int fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    f->there = fd >= 0 || errno != ENOENT || !f->optional;
+    /* Asked first: open(2) needs a free descriptor even to say that there is nothing. */
+    bool missing = access(f->path, F_OK) < 0 && errno == ENOENT;
+    f->there = !(missing && f->optional);
+    int fd = f->there ? open(f->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) : -1;
     if (fd < 0) {
         if (f->there)
             file_wrong(f, -EACCES, strerror(errno));
