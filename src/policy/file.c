@@ -101,12 +101,13 @@ static void file_open(struct sp_policy_file *f)
         return;
     }
     /* Asked first: open(2) needs a free descriptor even to say that there is nothing. */
-    bool missing = access(f->path, F_OK) < 0 && errno == ENOENT;
-    f->there = !(missing && f->optional);
-    int fd = f->there ? open(f->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) : -1;
+    f->there = !f->optional || stat(f->path, &st) == 0 || errno != ENOENT;
+    if (!f->there)
+        return;
+    int fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0) {
-        if (f->there)
-            file_wrong(f, -EACCES, strerror(errno));
+        bool want = errno == EMFILE || errno == ENFILE || errno == ENOMEM;
+        file_wrong(f, want ? -errno : -EACCES, strerror(errno));
         return;
     }
     if (fstat(fd, &st) < 0) {

@@ -10,10 +10,10 @@
 #define SP_POLICY_WHY 320 /* bytes of a message; NN_LAST_REASON has as many */
 
 struct sp_policy_file {
-    char *path;              /* owned; NULL: there is no such file to have */
-    bool optional;           /* that it is missing is no error */
-    bool there;              /* it exists: `rules` or `err` count */
-    int err;                 /* negative errno: nothing may be done; 0: rules are good */
+    char *path;    /* owned; NULL: there is no such file to have */
+    bool optional; /* that it is missing is no error */
+    bool there;    /* it exists: `rules` or `err` count */
+    int err; /* -EACCES, or want of memory or descriptors: nothing may be done; 0: rules are good */
     struct sp_mark mark;     /* of the file that `rules` and `err` are from */
     struct sp_rules rules;   /* what it says */
     char why[SP_POLICY_WHY]; /* with err: "PATH:LINE: what is wrong" */

@@ -193,6 +193,8 @@ static int policy_make(struct sp_sock *s, struct policy_order *o, const char *ad
     if (rc == -EACCES && seal)
         snprintf(o->why, sizeof o->why, "%s: %s: %s; has %s an identity to %s?", o->place,
                  o->address, strerror(EACCES), o->keys, dial ? "dial with" : "accept");
+    if (rc >= 0 && seal)
+        sp_log("policy: %s: %s %s is %s", o->place, dial ? "connect" : "bind", address, o->address);
     return rc;
 }
 
@@ -216,7 +218,8 @@ static int policy_tell(struct sp_sock *s, const struct policy_order *o, int rc)
         sp_log_urgent("policy: %s", o->why);
     else
         sp_log("policy: %s", o->why);
-    return rc == -ENOMEM ? rc : -EACCES;
+    bool want = rc == -ENOMEM || rc == -EMFILE || rc == -ENFILE; /* it may succeed another time */
+    return want ? rc : -EACCES;
 }
 
 int sp_policy_add_ep(struct sp_sock *s, const char *address, bool dial)

@@ -10,8 +10,9 @@
 extern const char *sp_policy_system;
 
 /* nn_bind and nn_connect: makes the endpoint as the policy says; gives its id, or a negative errno.
- * What the policy refuses, or cannot be done because something is wrong with it, is -EACCES, with
- * the reason in NN_LAST_REASON and in the log. No lock held. */
+ * What the policy refuses, or cannot be done because something is wrong with it, is -EACCES (for
+ * want of memory or descriptors -ENOMEM, -EMFILE, -ENFILE), with the reason in NN_LAST_REASON and
+ * in the log. No lock held. */
 int sp_policy_add_ep(struct sp_sock *s, const char *address, bool dial) SP_MUST_CHECK;
 
 /* nn_term: forgets the files and gives the keys back. */

@@ -30,7 +30,8 @@ static void two_sockets_are_sealed(void **state)
     assert_int_equal(strncmp(text, "tls+psk://", 10), 0);
     lib_text(t.c, NN_LAST_ENDPOINT, text, sizeof text);
     assert_int_equal(strncmp(text, "tls+psk://", 10), 0);
-    assert_int_equal(config_of(t.s), 0); /* nothing that the program could see */
+    assert_true(policy_heard("/policy:4: connect tcp://")); /* said to who listens */
+    assert_int_equal(config_of(t.s), 0);                    /* nothing that the program could see */
     assert_int_equal(config_of(t.c), 0);
     lib_close(t);
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define GOOD "otherwise allow\n"
@@ -213,6 +214,31 @@ static void test_without_memory(void **state)
     failing_clear();
 }
 
+/* A program that has used up its descriptors: its own errno, and no surprise where there is no
+ * file. */
+static void test_without_descriptors(void **state)
+{
+    (void)state;
+    struct rlimit old, none;
+    int lowest = dup(0);
+    put(GOOD);
+    assert_true(lowest >= 0);
+    close(lowest);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+    none = old;
+    none.rlim_cur = (rlim_t)lowest;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    sp_policy_file_refresh(&file);
+    int err = file.err;
+    unlink(path);
+    file.optional = true;
+    sp_policy_file_refresh(&file);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+    assert_int_equal(err, -EMFILE);
+    assert_false(file.there);
+    assert_int_equal(file.err, 0);
+}
+
 #define T(fn) cmocka_unit_test_setup_teardown(fn, begin, end)
 
 int main(void)
@@ -229,6 +255,7 @@ int main(void)
         T(test_a_relative_path),
         T(test_an_old_file_is_read_once),
         T(test_without_memory),
+        T(test_without_descriptors),
     };
     alarm(60);
     return cmocka_run_group_tests(tests, NULL, NULL);

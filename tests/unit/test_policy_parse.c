@@ -149,11 +149,11 @@ static void test_a_long_line(void **state)
     (void)state;
     static char text[SP_RULES_LINE + sizeof END];
     memset(text, '#', sizeof text);
-    memcpy(text + SP_RULES_LINE - 1, "\n" END, sizeof END);
+    memcpy(text + SP_RULES_LINE - 1, "\n" END, sizeof END + 1);
     good(text);
     memset(text, '#', SP_RULES_LINE);
     memcpy(text + SP_RULES_LINE, "\n" END, sizeof END);
-    assert_int_equal(parse_n(text, sizeof text), -EINVAL);
+    assert_int_equal(parse_n(text, SP_RULES_LINE + sizeof END), -EINVAL);
     assert_int_equal(line, 1);
     assert_non_null(strstr(why, "a line of more than 1023 bytes"));
 }
