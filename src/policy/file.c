@@ -100,8 +100,9 @@ static void file_open(struct sp_policy_file *f)
         file_wrong(f, -EACCES, "the path of a policy begins with '/'");
         return;
     }
-    /* Asked first: open(2) needs a free descriptor even to say that there is nothing. */
-    f->there = !f->optional || stat(f->path, &st) == 0 || errno != ENOENT;
+    /* Asked first: open(2) needs a free descriptor even to say that there is nothing, and says the
+     * same of a link that leads nowhere. */
+    f->there = !f->optional || lstat(f->path, &st) == 0 || errno != ENOENT;
     if (!f->there)
         return;
     int fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);

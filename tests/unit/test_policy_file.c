@@ -103,6 +103,9 @@ static void test_an_optional_one_may_be_missing_only(void **state)
     assert_int_equal(file.err, 0);
     assert_int_equal(symlink("p", path), 0);
     bad(strerror(ELOOP));
+    unlink(path);
+    assert_int_equal(symlink("nowhere", path), 0); /* somebody meant a file */
+    bad(strerror(ENOENT));
 }
 
 static void test_permissions(void **state)
