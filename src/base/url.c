@@ -72,11 +72,17 @@ static bool url_alnum(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
+#define URL_LABEL_MAX 63
+
 bool sp_hostname_ok(const char *name)
 {
-    const char *first = name;
+    const char *first = name, *label = name;
     char before = '.';
     for (; *name; before = *name++) {
+        if (before == '.')
+            label = name;
+        if (name - label >= URL_LABEL_MAX && *name != '.')
+            return false;
         if (*name == '.' ? !url_alnum(before) : *name == '-' ? before == '.' : !url_alnum(*name))
             return false;
     }

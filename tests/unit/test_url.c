@@ -2,6 +2,7 @@
 #include "base.h"
 #include "base/url.h"
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 static int parse_url(const char *text)
@@ -237,16 +238,29 @@ static void text_of_128_characters_is_invalid(void **state)
 static void hostnames_that_a_resolver_may_see(void **state)
 {
     (void)state;
-    const char *const good[] = {"a", "localhost", "a-b.c", "x1.example.org", "my_service", "10.1", "a.", "a.b."};
+    const char *const good[] = {"a",          "localhost", "a-b.c", "x1.example.org",
+                                "my_service", "10.1",      "a.",    "a.b."};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         assert_true(sp_hostname_ok(good[i]));
+}
+
+static void a_label_has_at_most_63_characters(void **state)
+{
+    (void)state;
+    char name[80];
+    for (int n = 62; n < 66; n++) {
+        snprintf(name, sizeof name, "x.%0*d", n, 0);
+        assert_int_equal(sp_hostname_ok(name), n <= 63);
+        snprintf(name, sizeof name, "%0*d.x", n, 0);
+        assert_int_equal(sp_hostname_ok(name), n <= 63);
+    }
 }
 
 static void hostnames_that_cannot_be(void **state)
 {
     (void)state;
     const char *const bad[] = {"",    ".",     "-a",  "a-", "a-.", ".a",  "a..b",    "a-.b",
-                               "a.-", "a.-.b", "a b", "a#", "*",  "a/b", "\xc3\xa4"};
+                               "a.-", "a.-.b", "a b", "a#", "*",   "a/b", "\xc3\xa4"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_false(sp_hostname_ok(bad[i]));
 }
@@ -280,6 +294,7 @@ int main(void)
         cmocka_unit_test(second_semicolon_is_invalid),
         cmocka_unit_test(text_of_128_characters_is_invalid),
         cmocka_unit_test(hostnames_that_a_resolver_may_see),
+        cmocka_unit_test(a_label_has_at_most_63_characters),
         cmocka_unit_test(hostnames_that_cannot_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
