@@ -323,7 +323,7 @@ NN_EXPORT int nn_recv(int s, void *buf, size_t len, int flags);
 NN_EXPORT int nn_sendmsg(int s, const struct nn_msghdr *msghdr, int flags);
 
 /* nn_recv into several pieces and with control messages: into the msg_controllen bytes at
- * msg_control, and msg_controllen becomes what was written; or with NN_MSG gives them at
+ * msg_control, of which those left over become zero; or with NN_MSG gives them at
  * *(void **)msg_control, to be freed with nn_freemsg. Errors: as nn_recv. */
 NN_EXPORT int nn_recvmsg(int s, struct nn_msghdr *msghdr, int flags);
 

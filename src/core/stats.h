@@ -6,7 +6,7 @@
 enum sp_stat {
     SP_ST_ESTABLISHED, /* dialled connections that opened */
     SP_ST_ACCEPTED,    /* accepted connections that opened */
-    SP_ST_DROPPED,     /* closed by us: refused by the protocol, or misbehaved */
+    SP_ST_DROPPED,     /* closed by us: nn_shutdown, refused by the protocol, or misbehaved */
     SP_ST_BROKEN,      /* ended by the peer or the network */
     SP_ST_CONNECT_ERRORS,
     SP_ST_BIND_ERRORS,

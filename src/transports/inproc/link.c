@@ -132,6 +132,8 @@ static void end_finish(struct sp_pipe *p, int linger_ms)
 {
     struct inproc_end *e = end_of(p);
     (void)linger_ms;
+    if (e->opened && !e->orphan && !e->left)
+        p->sock->stats[SP_ST_DROPPED]++;
     sp_inproc_leave(e, SP_REASON_NONE, NULL);
     sp_inproc_retire(e);
 }

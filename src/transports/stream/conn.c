@@ -143,7 +143,7 @@ static void conn_report(struct sp_conn *c, enum sp_reason why, int err, const ch
     bool opened = c->state >= CONN_OPEN;
     if (c->quiet)
         why = SP_REASON_NONE;
-    if (opened)
+    if (opened && !c->quiet)
         s->stats[why == SP_REASON_NONE || why == SP_REASON_TRUNCATED ? SP_ST_BROKEN
                                                                      : SP_ST_DROPPED]++;
     else if (!c->dialled)
@@ -220,6 +220,8 @@ static void conn_pipe_finish(struct sp_pipe *p, int linger_ms)
     if (c->state == CONN_DRAIN)
         return; /* nn_shutdown came before: its time goes on */
     c->quiet = true;
+    if (open)
+        conn_sock(c)->stats[SP_ST_DROPPED]++;
     if (!open || linger_ms == 0) {
         conn_kill(c, SP_REASON_NONE, 0, NULL);
         return;
