@@ -12,6 +12,7 @@
 #include <nanomsg/nn.h>
 #include <nanomsg/pubsub.h>
 #include <nanomsg/reqrep.h>
+#include <nanomsg/survey.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -49,7 +50,7 @@ void rp_field_sockets(struct rp_field *f, int protocol, bool dials)
     f->fds = rp_fds();
     f->threads = rp_threads();
     f->heap = rp_heap();
-    f->attacker = protocol == NN_REP ? NN_REQ : NN_PUB;
+    f->attacker = protocol == NN_REP ? NN_REQ : protocol == NN_RESPONDENT ? NN_SURVEYOR : NN_PUB;
     f->victim = rp_socket(protocol);
     f->honest = rp_socket(f->attacker);
     rp_set(f->victim, NN_SOL_SOCKET, NN_RCVTIMEO, -1);
@@ -67,7 +68,7 @@ void rp_field_start(struct rp_field *f)
         f->port = f->bind(f->victim);
         f->dial(f->honest, f->port);
     }
-    if (f->protocol == NN_REP) {
+    if (f->protocol != NN_SUB) {
         assert_int_equal(pthread_create(&f->thread, NULL, echo_main, &f->victim), 0);
         f->echo = true;
     }
@@ -119,7 +120,7 @@ int rp_served(struct rp_field *f)
         return -1;
     if (f->protocol == NN_SUB)
         rp_set(f->victim, NN_SOL_SOCKET, NN_RCVTIMEO, rp_time(10000));
-    return expect(f->protocol == NN_REP ? f->honest : f->victim, text) ? (int)(rp_now() - start) : -1;
+    return expect(f->echo ? f->honest : f->victim, text) ? (int)(rp_now() - start) : -1;
 }
 
 /* One try in three has to meet the limit: a loaded machine may hold up any of them, a fault holds up all. */

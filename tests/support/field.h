@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A field for attacks: a socket of the library (the victim), an honest peer that it serves meanwhile, and raw attackers.
- * The victim is a REP that a thread of ours lets echo, or a SUB of everything; it listens, or dials the attackers. */
+ * The victim is a REP or RESPONDENT that a thread of ours lets echo, or a SUB of everything; it listens, or dials the
+ * attackers. */
 #ifndef TESTS_SUPPORT_FIELD_H
 #define TESTS_SUPPORT_FIELD_H
 
@@ -8,8 +9,8 @@
 #include <pthread.h>
 
 struct rp_field {
-    int protocol;     /* NN_REP or NN_SUB: the victim's */
-    int attacker;     /* NN_REQ or NN_PUB: what attackers pretend to be */
+    int protocol;     /* NN_REP, NN_RESPONDENT or NN_SUB: the victim's */
+    int attacker;     /* its peer's: what attackers pretend to be */
     bool dials;       /* the victim dials attackers; else it listens */
     int victim;       /* a socket of the library */
     int honest;       /* another, its peer */
@@ -19,7 +20,7 @@ struct rp_field {
     int listener;     /* of the attackers, or -1 */
     unsigned serial;  /* of the last honest message */
     bool echo;        /* the echoing thread runs */
-    pthread_t thread; /* of a REP */
+    pthread_t thread; /* that echoes */
     int fds, threads; /* before */
     size_t heap;
 };
