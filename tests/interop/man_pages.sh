@@ -10,10 +10,10 @@ while read -r function; do
     [ -s "$man/$function.3" ] || fail "no page for $function"
 done <functions
 
-for page in "$man"/*.[137]; do
+for page in "$man"/*.[1357]; do
     target=$(sed -n 's/^\.so man.\///p' "$page")
     [ -z "$target" ] || [ -s "$man/$target" ] || fail "$page: no $target"
-    sed -n 's/.*\\fB\(n[n_a-z\\-]*\)\\fR(\([137]\)).*/\1.\2/p' "$page" | tr -d '\\' >references
+    sed -n 's/.*\\fB\(n[n_a-z\\-]*\)\\fR(\([1357]\)).*/\1.\2/p' "$page" | tr -d '\\' >references
     while read -r reference; do
         [ -s "$man/$reference" ] || fail "$page: no $reference"
     done <references
