@@ -12,6 +12,8 @@ struct backlog_msg {
 void sp_backlog_init(struct sp_backlog *b, struct sp_sock *s)
 {
     sp_list_init(&b->msgs);
+    b->last = &b->msgs;
+    b->from = 0;
     b->sock = s;
 }
 
@@ -36,7 +38,15 @@ void sp_backlog_put(struct sp_backlog *b, struct sp_pipe *p, struct sp_msg *m)
         return;
     }
     sp_msg_move(&x->msg, m);
-    sp_list_push(&b->msgs, &x->node);
+    if (!p) {
+        sp_list_push(&b->msgs, &x->node);
+        return;
+    }
+    if (b->from != p->id)
+        b->last = &b->msgs;
+    sp_list_insert_before(b->last->next, &x->node);
+    b->last = &x->node;
+    b->from = p->id;
 }
 
 int sp_backlog_flush(struct sp_backlog *b, int (*send)(struct sp_sock *s, struct sp_msg *m))
@@ -49,6 +59,8 @@ int sp_backlog_flush(struct sp_backlog *b, int (*send)(struct sp_sock *s, struct
                 sp_sock_timer(b->sock, sp_deadline(BACKLOG_RETRY_MS));
             return rc;
         }
+        if (b->last == &x->node)
+            b->last = &b->msgs;
         sp_list_unlink(&x->node);
         sp_free(x);
     }

@@ -113,6 +113,27 @@ static void what_a_device_could_not_send_goes_first(void **state)
     fake_take(a, 0, "3");
 }
 
+/* A peer that takes some of it and dies gives back what is older than the rest. */
+static void what_left_first_goes_first_again(void **state)
+{
+    (void)state;
+    struct fake_pipe *a = fake_join(s);
+    const char *const text[] = {"1", "2", "3", "4"};
+    for (int i = 0; i < 4; i++)
+        fake_unsent(a, text[i]);
+    fake_leave(a);
+    struct fake_pipe *b = fake_pipe_new(s, 8);
+    b->room = 2;
+    assert_int_equal(fake_attach(b), 0);
+    b->room = 0;
+    fake_unsent(b, "1");
+    fake_unsent(b, "2");
+    fake_leave(b);
+    struct fake_pipe *c = fake_join(s);
+    for (int i = 0; i < 4; i++)
+        fake_take(c, 0, text[i]);
+}
+
 static void it_goes_before_anything_newer(void **state)
 {
     (void)state;
@@ -244,6 +265,7 @@ int main(void)
         BOTH(when_all_are_full_it_waits, open_push),
         BOTH(what_a_dead_pipe_did_not_send_goes_to_another, open_push),
         BOTH(what_a_device_could_not_send_goes_first, open_push),
+        BOTH(what_left_first_goes_first_again, open_push),
         BOTH(it_goes_before_anything_newer, open_push),
         BOTH(the_dying_pipe_gets_nothing, open_push),
         BOTH(without_memory_what_was_unsent_is_counted, open_push),
