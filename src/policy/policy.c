@@ -193,6 +193,8 @@ static int policy_make(struct sp_sock *s, struct policy_order *o, const char *ad
     if (rc == -EACCES && seal)
         snprintf(o->why, sizeof o->why, "%s: %s: %s; has %s an identity to %s?", o->place,
                  o->address, strerror(EACCES), o->keys, dial ? "dial with" : "accept");
+    if (rc == -ENOPROTOOPT)
+        snprintf(o->why, sizeof o->why, "%s: an option that this library lacks", o->place);
     if (rc >= 0 && seal)
         sp_log("policy: %s: %s %s is %s", o->place, dial ? "connect" : "bind", address, o->address);
     return rc;
