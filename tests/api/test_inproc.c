@@ -3,7 +3,7 @@
 #include "lib.h"
 #include <nanomsg/bus.h>
 #include <nanomsg/survey.h>
-#include <pthread.h>
+#include <sys/wait.h>
 
 static char big[300000]; /* received into */
 static char out[300000]; /* sent */
@@ -355,6 +355,53 @@ static void pipes_are_listed(void **state)
     lib_close(t);
 }
 
+static void the_largest_size_does_not_apply(void **state)
+{
+    (void)state;
+    struct lib_two t = {lib_socket(NN_PAIR), lib_socket(NN_PAIR)};
+    lib_set(t.s, NN_RCVMAXSIZE, 100);
+    join(t.s, t.c);
+    assert_int_equal(lib_ok(nn_send(t.c, out, sizeof out, 0)), sizeof out);
+    assert_int_equal(lib_ok(nn_recv(t.s, big, sizeof big, 0)), sizeof out);
+    lib_close(t);
+}
+
+/* ---- the process ---- */
+
+static void a_forked_child_has_names_of_its_own(void **state)
+{
+    (void)state;
+    char b[8];
+    int status;
+    if (LIB_TSAN)
+        skip(); /* it cannot follow the child of a process with threads */
+    struct lib_two t = {lib_socket(NN_PAIR), lib_socket(NN_PAIR)};
+    int w = lib_socket(NN_PAIR);
+    lib_ok(nn_bind(t.s, "inproc://fork"));
+    lib_ok(nn_connect(t.c, "inproc://fork"));
+    lib_ok(nn_connect(w, "inproc://waits"));
+    lib_send(t.c, "before");
+    pid_t pid = fork();
+    assert_return_code(pid, errno);
+    if (pid == 0) {
+        alarm(LIB_PATIENCE_MS / 1000);
+        int x = nn_socket(AF_SP, NN_PAIR), y = nn_socket(AF_SP, NN_PAIR);
+        if (nn_bind(x, "inproc://fork") < 0 || nn_bind(x, "inproc://waits") < 0 ||
+            nn_connect(y, "inproc://fork") < 0 || nn_send(y, "child", 5, 0) != 5 ||
+            nn_recv(x, b, sizeof b, 0) != 5)
+            _exit(1);
+        nn_term();
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    lib_expect(t.s, "before");
+    lib_send(t.s, "after");
+    lib_expect(t.c, "after");
+    lib_close(t);
+    lib_ok(nn_close(w));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -377,6 +424,8 @@ int main(void)
         cmocka_unit_test(the_diallers_limit_holds_too),
         cmocka_unit_test(a_socket_may_be_its_own_peer),
         cmocka_unit_test(pipes_are_listed),
+        cmocka_unit_test(the_largest_size_does_not_apply),
+        cmocka_unit_test(a_forked_child_has_names_of_its_own),
     };
     alarm(LIB_SLOW ? 300 : 120);
     return cmocka_run_group_tests(tests, NULL, NULL);

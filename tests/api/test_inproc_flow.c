@@ -85,17 +85,6 @@ static void empty_messages_need_no_room(void **state)
     lib_close(t);
 }
 
-static void the_largest_size_does_not_apply(void **state)
-{
-    (void)state;
-    struct lib_two t = {lib_socket(NN_PAIR), lib_socket(NN_PAIR)};
-    lib_set(t.s, NN_RCVMAXSIZE, 100);
-    join(t.s, t.c);
-    assert_int_equal(lib_ok(nn_send(t.c, out, sizeof out, 0)), sizeof out);
-    assert_int_equal(take(t.s), sizeof out);
-    lib_close(t);
-}
-
 static void every_size_arrives_unchanged(void **state)
 {
     (void)state;
@@ -483,7 +472,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_receivers_buffer_counts_to_the_byte),
         cmocka_unit_test(empty_messages_need_no_room),
-        cmocka_unit_test(the_largest_size_does_not_apply),
         cmocka_unit_test(every_size_arrives_unchanged),
         cmocka_unit_test(poll_and_descriptors_are_exact),
         cmocka_unit_test(a_blocked_send_goes_on_at_the_first_receive),
