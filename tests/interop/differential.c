@@ -8,7 +8,8 @@
 
 static void sockets(void)
 {
-    static const int protocols[] = {NN_PAIR, NN_REQ, NN_REP, NN_PUB, NN_SUB, NN_PUSH, NN_PULL};
+    static const int protocols[] = {NN_PAIR, NN_REQ,  NN_REP,      NN_PUB,        NN_SUB,
+                                    NN_PUSH, NN_PULL, NN_SURVEYOR, NN_RESPONDENT, NN_BUS};
     for (size_t i = 0; i < sizeof protocols / sizeof *protocols; i++) {
         SHOW(nn_socket(AF_SP, protocols[i]));
         SHOW(nn_socket(AF_SP_RAW, protocols[i]));
@@ -77,7 +78,8 @@ static void addresses(void)
 
 static void directions(void)
 {
-    static const int protocols[] = {NN_PAIR, NN_REQ, NN_REP, NN_PUB, NN_SUB, NN_PUSH, NN_PULL};
+    static const int protocols[] = {NN_PAIR, NN_REQ,  NN_REP,      NN_PUB,        NN_SUB,
+                                    NN_PUSH, NN_PULL, NN_SURVEYOR, NN_RESPONDENT, NN_BUS};
     char buf[8], what[80];
     for (int domain = AF_SP; domain <= AF_SP_RAW; domain++)
         for (size_t i = 0; i < sizeof protocols / sizeof *protocols; i++) {
@@ -97,7 +99,8 @@ static void directions(void)
 
 static void polling(void)
 {
-    static const int protocols[] = {NN_PAIR, NN_REQ, NN_REP, NN_PUB, NN_SUB, NN_PUSH, NN_PULL};
+    static const int protocols[] = {NN_PAIR, NN_REQ,  NN_REP,      NN_PUB,        NN_SUB,
+                                    NN_PUSH, NN_PULL, NN_SURVEYOR, NN_RESPONDENT, NN_BUS};
     char what[80];
     for (size_t i = 0; i < sizeof protocols / sizeof *protocols; i++)
         for (short events = 0; events < 4; events++) {
@@ -268,7 +271,8 @@ static int fd_of(int s, int option)
 
 static void descriptors(void)
 {
-    static const int protocols[] = {NN_PAIR, NN_REQ, NN_REP, NN_PUB, NN_SUB, NN_PUSH, NN_PULL};
+    static const int protocols[] = {NN_PAIR, NN_REQ,  NN_REP,      NN_PUB,        NN_SUB,
+                                    NN_PUSH, NN_PULL, NN_SURVEYOR, NN_RESPONDENT, NN_BUS};
     char what[80], buf[8];
     for (size_t i = 0; i < sizeof protocols / sizeof *protocols; i++) {
         int fd = 0, s = nn_socket(AF_SP, protocols[i]);
@@ -371,23 +375,6 @@ static void texts(void)
     static const int errors[] = {ETERM, EFSM, EBADF, EINVAL, ETIMEDOUT, 0};
     for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
         printf("%s: %s\n", group, nn_strerror(errors[i]));
-}
-
-static void run(const char *name, void (*fn)(void))
-{
-    int status = 0;
-    group = name;
-    fflush(stdout);
-    pid_t pid = fork();
-    if (pid == 0) {
-        alarm(30);
-        fn();
-        fflush(stdout);
-        _exit(0);
-    }
-    (void)waitpid(pid, &status, 0);
-    if (!WIFEXITED(status))
-        printf("%s: ended by signal %d\n", name, WTERMSIG(status));
 }
 
 int main(void)

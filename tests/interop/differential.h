@@ -5,12 +5,17 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <nanomsg/bus.h>
+#include <nanomsg/inproc.h>
+#include <nanomsg/ipc.h>
 #include <nanomsg/nn.h>
 #include <nanomsg/pair.h>
 #include <nanomsg/pipeline.h>
 #include <nanomsg/pubsub.h>
 #include <nanomsg/reqrep.h>
+#include <nanomsg/survey.h>
 #include <nanomsg/tcp.h>
+#include <nanomsg/ws.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
@@ -121,5 +126,29 @@ static void join_in(int domain, int server, int client, int *s, int *c)
 #define JOIN(server, client)                                                                       \
     int s, c;                                                                                      \
     join_in(AF_SP, server, client, &s, &c)
+
+/* A part of a group, in a child that has so many milliseconds. */
+static void run_within(int ms, const char *name, void (*fn)(void))
+{
+    int status = 0;
+    group = name;
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct itimerval t = {.it_value = {ms / 1000, ms % 1000 * 1000}};
+        setitimer(ITIMER_REAL, &t, NULL);
+        fn();
+        fflush(stdout);
+        _exit(0);
+    }
+    (void)waitpid(pid, &status, 0);
+    if (!WIFEXITED(status))
+        printf("%s: ended by signal %d\n", name, WTERMSIG(status));
+}
+
+static void run(const char *name, void (*fn)(void))
+{
+    run_within(60000, name, fn);
+}
 
 #endif

@@ -2,7 +2,8 @@
 /* The groups about options; part of differential.c. */
 static void getters(void)
 {
-    static const int protocols[] = {NN_PAIR, NN_REQ, NN_REP, NN_PUB, NN_SUB, NN_PUSH, NN_PULL};
+    static const int protocols[] = {NN_PAIR, NN_REQ,  NN_REP,      NN_PUB,        NN_SUB,
+                                    NN_PUSH, NN_PULL, NN_SURVEYOR, NN_RESPONDENT, NN_BUS};
     for (size_t i = 0; i < sizeof protocols / sizeof *protocols; i++) {
         int s = nn_socket(AF_SP, protocols[i]);
         for (int option = 0; option < 20; option++) {
