@@ -415,8 +415,7 @@ static void malformed_messages_end_the_pipe(void **state)
 {
     (void)state;
     rp_watchdog(60);
-    int req = opened(NN_REQ), raw = nn_socket(AF_SP_RAW, NN_REP),
-        all = nn_socket(AF_SP_RAW, NN_REP);
+    int req = opened(NN_REQ), raw = nn_socket(AF_SP_RAW, NN_REP);
     char b[64];
     assert_true(raw >= 0);
     assert_true(nn_bind(req, "inproc://bad") > 0);
