@@ -86,7 +86,7 @@ static int policy_seal(struct policy_order *o, const struct sp_decision *d,
 {
     o->keys = d->rule->keys;
     o->flags = d->rule->drop ? NN_TLS_DROP_LIVE : 0;
-    snprintf(o->address, sizeof o->address, "%s://%s", scheme->sealed, url->rest);
+    sp_scheme_seal(o->address, scheme, url);
     o->config = sp_keyring_get(&policy.keys, &o->keys);
     if (o->config >= 0)
         return 0;

@@ -13,6 +13,7 @@ struct sp_scheme {
     bool tls;           /* is sealed already */
     bool local;         /* never leaves the machine */
     bool inet;          /* its addresses are host:port */
+    const char *port;   /* ":80": the port if none is given, or NULL */
 };
 
 /* The scheme of n bytes, or NULL for one that is unknown. */
@@ -21,5 +22,8 @@ const struct sp_scheme *sp_scheme_find(const char *name, size_t n);
  * interface or leading zeros of the port, IPv6 shortened and in brackets; what is no such address
  * as it is. */
 void sp_scheme_address(char out[SP_POLICY_ADDRESS], const struct sp_url *u);
+/* Writes the address under the sealed name of its scheme, which has one; the port stays the same.
+ */
+void sp_scheme_seal(char out[SP_POLICY_ADDRESS], const struct sp_scheme *s, const struct sp_url *u);
 
 #endif

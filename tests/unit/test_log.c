@@ -130,6 +130,45 @@ static void removing_the_receiver_brings_stderr_back(void **state)
     assert_string_equal(printed(), "nanoseal: x\n");
 }
 
+static void urgent_lines_need_no_variable(void **state)
+{
+    (void)state;
+    static const char *const row[][2] = {
+        {NULL, "nanoseal: x 1\n"}, {"1", "nanoseal: x 1\n"}, {"0", ""}, {"", ""}};
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        begin(row[i][0]);
+        sp_log_urgent("x %d", 1);
+        assert_string_equal(printed(), row[i][1]);
+        sp_log_set(hear, "me");
+        heard[0] = 0;
+        sp_log_urgent("y");
+        assert_string_equal(printed(), "");
+        assert_string_equal(heard, "me:y");
+        sp_log_set(NULL, NULL);
+        end(state);
+    }
+    begin(NULL);
+}
+
+static void a_thread_takes_its_own_lines(void **state)
+{
+    (void)state;
+    char mine[8];
+    begin("1");
+    sp_log_into(mine, sizeof mine);
+    assert_true(sp_log_on());
+    sp_log("one");
+    sp_log("two\n and more");
+    assert_string_equal(mine, "two? an");
+    sp_log_urgent("three");
+    assert_string_equal(mine, "three");
+    assert_string_equal(printed(), "");
+    sp_log_into(NULL, 0);
+    sp_log("four");
+    assert_string_equal(printed(), "nanoseal: four\n");
+    assert_string_equal(mine, "three");
+}
+
 static void removing_the_receiver_makes_a_quiet_program_quiet(void **state)
 {
     (void)state;
@@ -262,6 +301,8 @@ int main(void)
         cmocka_unit_test_teardown(receiver_replaces_stderr, end),
         cmocka_unit_test_teardown(removing_the_receiver_brings_stderr_back, end),
         cmocka_unit_test_teardown(removing_the_receiver_makes_a_quiet_program_quiet, end),
+        cmocka_unit_test_teardown(urgent_lines_need_no_variable, end),
+        cmocka_unit_test_teardown(a_thread_takes_its_own_lines, end),
         cmocka_unit_test_teardown(line_is_cut_at_511_bytes, end),
         cmocka_unit_test_teardown(control_characters_are_replaced, end),
         cmocka_unit_test_teardown(errno_is_left_alone, end),

@@ -59,7 +59,11 @@ static void test_addresses(void **state)
         {"tcp://nonsense", "tcp://nonsense"},
         {"tcp://h:1/x", "tcp://h:1/x"},
         {"ws://h:080/A/b?c=d", "ws://h:80/A/b?c=d"},
-        {"ws://h", "ws://h"},
+        {"ws://h", "ws://h:80"},
+        {"ws://eth0;[0::1]/x:y", "ws://[::1]:80/x:y"},
+        {"ws://h:/x", "ws://h:/x"},
+        {"wss://h/x", "wss://h:443/x"},
+        {"tcp://h", "tcp://h"},
         {"tls+psk://e;h:01", "tls+psk://h:1"},
         {"ipc:///tmp/a:01", "ipc:///tmp/a:01"},
         {"inproc://a;b:01", "inproc://a;b:01"},
@@ -71,6 +75,28 @@ static void test_addresses(void **state)
         assert_int_equal(sp_url_parse(&url, row[i].given), 0);
         sp_scheme_address(address, &url);
         assert_string_equal(address, row[i].matched);
+    }
+}
+
+static void test_sealed_addresses(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *given, *sealed;
+    } row[] = {
+        {"tcp://h:1", "tls+psk://h:1"},
+        {"tcp://eth0;[::1]:01", "tls+psk://eth0;[::1]:01"},
+        {"tcp://nonsense", "tls+psk://nonsense"},
+        {"ws://h:8080/a?b", "wss://h:8080/a?b"},
+        {"ws://h/a:b", "wss://h:80/a:b"},
+        {"ws://[::1]", "wss://[::1]:80"},
+    };
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        struct sp_url url;
+        char address[SP_POLICY_ADDRESS];
+        assert_int_equal(sp_url_parse(&url, row[i].given), 0);
+        sp_scheme_seal(address, sp_scheme_find(url.scheme, strlen(url.scheme)), &url);
+        assert_string_equal(address, row[i].sealed);
     }
 }
 
@@ -196,6 +222,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_addresses, end),
+        cmocka_unit_test_teardown(test_sealed_addresses, end),
         cmocka_unit_test_teardown(test_longest_addresses_fit, end),
         cmocka_unit_test_teardown(test_the_first_rule_that_matches, end),
         cmocka_unit_test_teardown(test_two_files, end),

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -256,6 +257,26 @@ static void test_without_memory(void **state)
     assert_int_equal(n, 3); /* the text, the rules, and none */
 }
 
+static void test_the_examples(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"hub", "device", "system"};
+    const char *source = getenv("NANOSEAL_SOURCE");
+    char path[4300], text[4000];
+    if (!source)
+        skip(); /* run by hand */
+    for (int i = 0; i < 3; i++) {
+        snprintf(path, sizeof path, "%s/docs/examples/%s.policy", source, names[i]);
+        FILE *f = fopen(path, "r");
+        assert_non_null(f);
+        size_t n = fread(text, 1, sizeof text - 1, f);
+        fclose(f);
+        text[n] = 0;
+        good(text);
+        assert_int_equal(rules.otherwise, SP_ACTION_REFUSE);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -268,6 +289,7 @@ int main(void)
         cmocka_unit_test_teardown(test_what_a_file_gives, end),
         cmocka_unit_test_teardown(test_the_range_of_each_setting, end),
         cmocka_unit_test_teardown(test_without_memory, end),
+        cmocka_unit_test_teardown(test_the_examples, end),
     };
     alarm(60);
     return cmocka_run_group_tests(tests, NULL, NULL);
