@@ -49,7 +49,6 @@ static int follow_read(struct sp_tls_cfg *c, const char *path, int flags, char *
         rc = -EPERM;
     if (rc < 0) {
         sp_keys_fini(&keys);
-        c->follow.mark.valid = false;
         return follow_words(path, rc, line, why, n);
     }
     sp_mutex_lock(&c->lock);
