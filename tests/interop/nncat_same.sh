@@ -107,12 +107,16 @@ alone cat --bus $away -D x --recv-timeout 0.1
 alone cat --surveyor $away -D x
 alone cat --surveyor $away -D x --recv-timeout 0.1
 
-# side STATUS_FILE COMMAND...: runs it, notes how it ended. `timeout` gives those that would go on for ever two seconds.
+# side FILE COMMAND...: runs it, notes how it ended. What would go on for ever gets three seconds.
 side()
 {
     file=$1 got=0
     shift
-    timeout 2 "$@" >"$file.out" 2>"$file.err" <../bytes || got=$?
+    case "$*" in
+        *--recv-timeout*) patience=20 ;;
+        *) case "$first $second" in *' -i '*) patience=3 ;; *) patience=20 ;; esac ;;
+    esac
+    timeout $patience "$@" >"$file.out" 2>"$file.err" <../bytes || got=$?
     echo $got >"$file.status"
 }
 # hold SERVER CLIENT FOLDER: one conversation, in a folder of its own. The words of $first and $second are options.
