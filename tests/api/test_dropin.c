@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* nanomsg's library names, libnanomsg.so.5 and .so.6, beside libnanoseal in one process: they are
  * one library with one state. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* dladdr */
+#endif
 #include "lib.h"
 #include <dlfcn.h>
 
@@ -11,11 +14,16 @@ static const char *const functions[] = {
     "nn_shutdown",   "nn_sendmsg",  "nn_poll",   "nn_recvmsg",       "nn_device",
 };
 
-/* What nanomsg's library of this number has, as its users find it. */
+/* nanomsg's library of this number, which lies beside the one that the test is linked with. */
 static void *nanomsg(int number)
 {
-    char name[32];
-    snprintf(name, sizeof name, "libnanomsg.so.%d", number);
+    char name[4096];
+    Dl_info ours;
+    assert_int_not_equal(dladdr(dlsym(RTLD_DEFAULT, "nn_socket"), &ours), 0);
+    const char *slash = strrchr(ours.dli_fname, '/');
+    assert_non_null(slash);
+    snprintf(name, sizeof name, "%.*s/libnanomsg.so.%d", (int)(slash - ours.dli_fname),
+             ours.dli_fname, number);
     void *lib = dlopen(name, RTLD_NOW | RTLD_LOCAL);
     if (!lib)
         fail_msg("%s", dlerror());
