@@ -143,9 +143,11 @@ static void main_endpoint(const struct cat *c, const struct cat_addr *a)
     if (tls)
         main_set(c, NN_TLS, NN_TLS_CONFIG, &tls, sizeof tls);
     if ((a->bind ? nn_bind(c->s, a->addr) : nn_connect(c->s, a->addr)) < 0) {
-        int err = nn_errno();
+        int err = nn_errno(), wants = !strncmp(a->addr, "tls", 3) || !strncmp(a->addr, "wss", 3);
         nncat_die(CAT_ERROR, "%s: %s%s", a->addr, nn_strerror(err),
-                  err == EACCES && !tls ? " (TLS needs --psk-file, or --tls-ca and the like)" : "");
+                  err == EACCES && wants && !tls
+                      ? " (TLS needs --psk-file, or --tls-ca and the like)"
+                      : "");
     }
     /* Who asked for any port wants to read which. */
     if (a->bind && (c->verbose > 0 || any_port))
