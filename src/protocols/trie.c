@@ -67,6 +67,8 @@ static void node_copy(struct sp_trie_node *dst, const struct sp_trie_node *src)
 {
     dst->refs = src->refs;
     dst->n_kids = src->n_kids;
+    if (!src->n_kids)
+        return; /* a node without room for any has no aligned place for pointers */
     memcpy(dst->keys, src->keys, src->n_kids);
     memcpy(node_kids(dst), node_kids(src), src->n_kids * sizeof(struct sp_trie_node *));
 }
