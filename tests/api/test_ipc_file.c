@@ -389,7 +389,8 @@ static void who_deletes_the_file_ends_no_connection(void **state)
     struct stat theirs = ipc_stat("x.sock");
     lib_ok(nn_close(a)); /* and it leaves the new one alone */
     assert_int_equal(ipc_stat("x.sock").st_ino, theirs.st_ino);
-    lib_send(c, "moved"); /* the other has reconnected */
+    lib_peers(b, 1); /* the other has reconnected */
+    lib_send(c, "moved");
     lib_expect(b, "moved");
     lib_ok(nn_close(c));
     lib_ok(nn_close(b));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The file of a listening socket. It is bound under a lock, gets its mode and owner, and only then
- * listens: nobody connects before, since a socket that does not listen refuses. A file whose
- * listener is gone refuses too, and is taken over. When the listener ends, its file is removed
- * while it still listens, if it is still the same one.
+/* The file of a listening socket. It is bound under a lock, with a mode that lets nobody in, gets
+ * its owner and its mode, and only then listens: a socket that does not listen refuses. A file
+ * whose listener is gone refuses too, and is taken over. When the listener ends, its file is
+ * removed while it still listens, if it is still the same one.
  *
  * Failure modes: a file that is no socket, a socket where somebody listens, and a lock that
  * somebody holds, who is binding at this moment, are EADDRINUSE; nothing of that is touched. The
@@ -96,16 +96,38 @@ static int file_bind(int fd, const struct sp_addr *a)
     return 0;
 }
 
-/* Gives the new file its mode and owner, then lets callers in. */
-static int file_open(struct sp_ep *ep, int fd, const char *path)
+/* The mode that umask leaves. Asking umask(2) sets it, for all threads, so Linux' other way goes
+ * first. */
+static mode_t file_mode_by_umask(void)
 {
-    const struct sp_ipc_options *o = sp_ep_opts(ep, &sp_ipc_opts);
-    struct sp_ipc_file *f = sp_stream_own(ep);
-    struct stat st;
-    if (o->mode >= 0 && fchmodat(AT_FDCWD, path, (mode_t)o->mode, AT_SYMLINK_NOFOLLOW) < 0)
-        return -errno;
+    unsigned mask;
+    char line[128];
+    bool found = false;
+    FILE *status = fopen("/proc/self/status", "re");
+    while (status && !found && fgets(line, sizeof line, status))
+        found = sscanf(line, "Umask: %o", &mask) == 1;
+    if (status)
+        fclose(status);
+    if (!found) {
+        mask = umask(077);
+        (void)umask((mode_t)mask);
+    }
+    return (mode_t)(0777 & ~mask);
+}
+
+static int file_protect(const struct sp_ipc_options *o, const char *path)
+{
+    mode_t mode = o->mode >= 0 ? (mode_t)o->mode : file_mode_by_umask();
     if ((o->owner >= 0 || o->group >= 0) && lchown(path, (uid_t)o->owner, (gid_t)o->group) < 0)
         return -errno;
+    return fchmodat(AT_FDCWD, path, mode, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+}
+
+/* Lets callers in, and remembers the file. */
+static int file_open(struct sp_ep *ep, int fd, const char *path)
+{
+    struct sp_ipc_file *f = sp_stream_own(ep);
+    struct stat st;
     if (lstat(path, &st) < 0 || listen(fd, SOMAXCONN) < 0)
         return -errno;
     f->dev = st.st_dev;
@@ -116,13 +138,23 @@ static int file_open(struct sp_ep *ep, int fd, const char *path)
 int sp_ipc_file_listen(struct sp_ep *ep, int fd, const struct sp_addr *a)
 {
     const char *path = ((const struct sockaddr_un *)&a->ss)->sun_path;
+    const struct sp_ipc_options *o = sp_ep_opts(ep, &sp_ipc_opts);
+    bool protect = o->mode >= 0 || o->owner >= 0 || o->group >= 0;
     struct lock lock;
     int rc = lock_take(&lock, path);
     if (rc < 0)
         return rc;
+    /* Linux gives the file the mode of the socket. With a wider one for a moment, a connect that
+     * passed it then could still wait for listen. */
+    if (protect)
+        (void)fchmod(fd, 0);
     rc = file_bind(fd, a);
-    if (rc == 0 && (rc = file_open(ep, fd, path)) < 0)
-        (void)unlink(path);
+    if (rc == 0) {
+        rc = protect ? file_protect(o, path) : 0;
+        rc = rc == 0 ? file_open(ep, fd, path) : rc;
+        if (rc < 0)
+            (void)unlink(path);
+    }
     lock_drop(&lock);
     return rc;
 }
