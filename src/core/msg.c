@@ -45,8 +45,10 @@ struct sp_chunk *sp_chunk_grow(struct sp_chunk *c, size_t n)
     if (n > SIZE_MAX / 2)
         return NULL;
     struct sp_chunk *d = sp_realloc(c, sizeof *c + n);
-    if (d)
+    if (d) {
         d->cap = d->len = n;
+        d->free = chunk_free; /* a slab is none any more */
+    }
     return d;
 }
 
@@ -71,6 +73,7 @@ struct sp_chunk *sp_chunk_of(void *body)
 
 static void slab_free(struct sp_chunk *c)
 {
+    c->magic = CHUNK_DEAD;
     for (int i = 0; i < SLABS_KEPT; i++) {
         struct sp_chunk *none = NULL;
         if (atomic_compare_exchange_strong(&slabs[i], &none, c))

@@ -103,6 +103,46 @@ static void only_a_few_slabs_are_kept(void **state)
     sp_slab_flush();
 }
 
+/* A slab that was kept, or NULL when there is none. */
+static struct sp_chunk *failing_slab(void)
+{
+    failing_set(1);
+    struct sp_chunk *c = sp_slab_new();
+    (void)failing_clear();
+    return c;
+}
+
+/* Else what is kept would be as large as the largest message. */
+static void a_slab_that_grew_is_none_any_more(void **state)
+{
+    (void)state;
+    sp_slab_flush();
+    struct sp_chunk *a = sp_slab_new();
+    assert_non_null(a);
+    struct sp_chunk *b = sp_chunk_grow(a, 10 * SP_SLAB_SIZE);
+    assert_non_null(b);
+    sp_chunk_drop(b);
+    assert_null(failing_slab());
+    sp_slab_flush();
+}
+
+static void a_slab_that_was_dropped_is_no_chunk(void **state)
+{
+    (void)state;
+    sp_slab_flush();
+    struct sp_chunk *a = sp_slab_new();
+    assert_non_null(a);
+    void *p = sp_chunk_data(a);
+    assert_ptr_equal(sp_chunk_of(p), a);
+    sp_chunk_drop(a);
+    assert_null(sp_chunk_of(p));
+    struct sp_chunk *b = sp_slab_new();
+    assert_ptr_equal(b, a);
+    assert_ptr_equal(sp_chunk_of(p), b);
+    sp_chunk_drop(b);
+    sp_slab_flush();
+}
+
 static void no_memory_gives_no_slab(void **state)
 {
     (void)state;
@@ -270,6 +310,8 @@ int main(void)
         TEST(a_grown_chunk_keeps_its_bytes),
         TEST(slabs_are_used_again),
         TEST(only_a_few_slabs_are_kept),
+        TEST(a_slab_that_grew_is_none_any_more),
+        TEST(a_slab_that_was_dropped_is_no_chunk),
         TEST(no_memory_gives_no_slab),
         TEST(owning_copies_a_borrowed_body),
         TEST(owning_an_empty_body_needs_no_source),

@@ -159,16 +159,19 @@ static int big_grow(struct sp_conn *c)
     return 0;
 }
 
-/* Up to 64 KiB at once; of more, half of that, and the rest only as it arrives: a peer that
- * announces much costs less than 64 KiB with all that belongs to its connection. */
+/* Up to 64 KiB at once, if much of that as a slab, which the system need not clear again for each
+ * message; of more, half of that, and the rest only as it arrives: a peer that announces much costs
+ * less than 64 KiB with all that belongs to its connection. */
 static int big_start(struct sp_conn *c, const uint8_t *body, size_t have, const struct scan *r)
 {
     uint64_t len = r->tail_len;
     size_t cap = len <= SP_SLAB_SIZE ? (size_t)len : SP_SLAB_SIZE / 2;
     cap = cap < have ? have : cap;
-    c->big = sp_chunk_new(cap);
+    bool slab = len <= SP_SLAB_SIZE && cap > SP_SLAB_SIZE / 2;
+    c->big = slab ? sp_slab_new() : sp_chunk_new(cap);
     if (!c->big)
         return -ENOMEM;
+    c->big->cap = cap;
     memcpy(sp_chunk_data(c->big), body, have);
     c->big_have = have;
     c->big_len = (size_t)len;
