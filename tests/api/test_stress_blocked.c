@@ -69,7 +69,7 @@ static int make_call(const struct call *c)
 static void *wait_in_it(void *arg)
 {
     struct call *c = arg;
-    int slot = st_begin(c->protocol, "a call that waits", st_time(TEST_MS));
+    int slot = st_begin(c->protocol, "a call that waits", st_test_time(TEST_MS));
     n_begun++;
     do
         c->rc = make_call(c);
@@ -181,7 +181,7 @@ static void close_them(const struct tr_row *row, bool joined, bool term)
 static void with_row(void **state, const char *name, bool joined, bool term)
 {
     const struct tr_row *row = tr_row_of(state);
-    int slot = st_begin(name, row->scheme, st_time(TEST_MS));
+    int slot = st_begin(name, row->scheme, st_test_time(TEST_MS));
     close_them(row, joined, term);
     st_end(slot);
 }

@@ -87,7 +87,7 @@ static void all_ways(const struct tr_row *row, int n_rounds, int pause_ms)
 static void sent_100_ms_before_close(void **state)
 {
     const struct tr_row *row = tr_row_of(state);
-    int slot = st_begin(__func__, row->scheme, st_time(TEST_MS));
+    int slot = st_begin(__func__, row->scheme, st_test_time(TEST_MS));
     all_ways(row, 4, 100);
     st_end(slot);
 }
@@ -95,7 +95,7 @@ static void sent_100_ms_before_close(void **state)
 static void sent_right_before_close(void **state)
 {
     const struct tr_row *row = tr_row_of(state);
-    int slot = st_begin(__func__, row->scheme, st_time(TEST_MS));
+    int slot = st_begin(__func__, row->scheme, st_test_time(TEST_MS));
     all_ways(row, st_scaled(60), 0);
     st_end(slot);
 }
@@ -105,7 +105,7 @@ static void sent_right_before_close(void **state)
 static void sent_by_many_right_before_close(void **state)
 {
     const struct tr_row *row = tr_row_of(state);
-    int slot = st_begin(__func__, row->scheme, st_time(TEST_MS));
+    int slot = st_begin(__func__, row->scheme, st_test_time(TEST_MS));
     char address[TR_ADDRESS];
     int s = open_socket(row, NN_PULL), n = st_scaled(100);
     lib_ok(tr_listen(row, s, address));
@@ -127,7 +127,7 @@ static void sent_by_many_right_before_close(void **state)
 static void term_right_after_a_send(void **state)
 {
     const struct tr_row *row = tr_row_of(state);
-    int slot = st_begin(__func__, row->scheme, st_time(TEST_MS));
+    int slot = st_begin(__func__, row->scheme, st_test_time(TEST_MS));
     for (int i = 0; i < st_scaled(20); i++) {
         char address[TR_ADDRESS];
         int s = open_socket(row, NN_PULL), c = open_socket(row, NN_PUSH);

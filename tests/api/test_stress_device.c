@@ -40,7 +40,7 @@ struct device {
 static void *run_device(void *arg)
 {
     struct device *d = arg;
-    int slot = st_begin(d->way->name, "nn_device", st_time(TEST_MS));
+    int slot = st_begin(d->way->name, "nn_device", st_test_time(TEST_MS));
     d->rc = nn_device(d->s1, d->s2);
     d->err = nn_errno();
     d->ended = lib_now_ms();
@@ -130,7 +130,7 @@ static void one_device(const struct tr_row *row, const struct way *w, enum end e
 static void all_devices(void **state, const char *name, enum end end)
 {
     const struct tr_row *row = tr_row_of(state);
-    int slot = st_begin(name, row->scheme, st_time(TEST_MS));
+    int slot = st_begin(name, row->scheme, st_test_time(TEST_MS));
     for (int round = 0; round < 2 * st_scaled(4); round++)
         for (size_t w = 0; w < N_WAYS; w++)
             one_device(row, &ways[w], end, round % 2);
@@ -168,7 +168,7 @@ static void *push_many(void *arg)
 static void two_in_a_row_keep_all_in_order(void **state)
 {
     const struct tr_row *row = tr_row_of(state);
-    int slot = st_begin(__func__, row->scheme, st_time(TEST_MS)), got, n = st_scaled(3000);
+    int slot = st_begin(__func__, row->scheme, st_test_time(TEST_MS)), got, n = st_scaled(3000);
     struct device a = {.way = &ways[1]}, b = {.way = &ways[1]};
     char first[TR_ADDRESS] = "", middle[TR_ADDRESS] = "", last[TR_ADDRESS] = "";
     pthread_t t;

@@ -209,7 +209,7 @@ static int begin(void **state, const char *name)
         skip(); /* there is one process */
     over = false;
     n_wrong = n_answers = 0;
-    return st_begin(name, row->scheme, st_time(TEST_MS));
+    return st_begin(name, row->scheme, st_test_time(TEST_MS));
 }
 
 /* ---- the pipeline ---- */

@@ -47,7 +47,7 @@ static int begin(void **state, const char *name, int protocol)
     n_failed = n_ready = 0;
     n_sent = 0;
     over = false;
-    slot = st_begin(name, row->scheme, st_time(TEST_MS));
+    slot = st_begin(name, row->scheme, st_test_time(TEST_MS));
     int s = open_socket(protocol);
     lib_ok(tr_listen(row, s, server));
     lib_set(s, NN_MAX_HANDSHAKES, MAX_THREADS);

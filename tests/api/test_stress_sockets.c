@@ -58,7 +58,7 @@ static int open_all(void)
 static void sockets_to_emfile_and_back(void **state)
 {
     (void)state;
-    int slot = st_begin(__func__, "", st_time(TEST_MS));
+    int slot = st_begin(__func__, "", st_test_time(TEST_MS));
     nn_term();
     nn_init();
     rlim_t before = limit_fds(N_FDS);
@@ -103,7 +103,7 @@ static int open_bound(const struct tr_row *row)
 static void listeners_to_emfile_and_back(void **state)
 {
     const struct tr_row *row = tr_row_of(state);
-    int slot = st_begin(__func__, row->scheme, st_time(TEST_MS)), fds = count_fds(), first = 0;
+    int slot = st_begin(__func__, row->scheme, st_test_time(TEST_MS)), fds = count_fds(), first = 0;
     nn_term();
     nn_init();
     rlim_t before = limit_fds(256);
@@ -125,7 +125,7 @@ static void listeners_to_emfile_and_back(void **state)
 static void connections_to_emfile_and_back(void **state)
 {
     const struct tr_row *row = tr_row_of(state);
-    int slot = st_begin(__func__, row->scheme, st_time(TEST_MS));
+    int slot = st_begin(__func__, row->scheme, st_test_time(TEST_MS));
     char address[TR_ADDRESS], buf[8];
     rlim_t before = limit_fds(128);
     int s = lib_socket(NN_PULL);

@@ -177,7 +177,7 @@ static int count_fds(void)
 static void run(void *(*another)(void *))
 {
     pthread_t t[N_THREADS], other;
-    int slot = st_begin(__func__, "the whole storm", st_time(STORM_MS + 20000));
+    int slot = st_begin(__func__, "the whole storm", st_test_time(STORM_MS + 20000));
     over = false;
     n_calls = n_moved = 0;
     memset(addresses, 0, sizeof addresses);

@@ -9,8 +9,10 @@
 /* n of a plain build; less under a sanitizer, at least 1. NANOSEAL_STRESS=k in the environment
  * makes it k times as many, for long runs. */
 int st_scaled(int n);
-/* ms, and more of them under a sanitizer or with NANOSEAL_STRESS. */
+/* ms, and more of them under a sanitizer: for a call. */
 int st_time(int ms);
+/* The same for a whole test, which has more to do with NANOSEAL_STRESS. */
+int st_test_time(int ms);
 
 /* The seed of this run: NANOSEAL_SEED, or a new one. It is printed. */
 uint64_t st_seed(void);
