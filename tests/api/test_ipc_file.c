@@ -268,7 +268,10 @@ static void the_owner_is_who_is_asked_for(void **state)
     assert_int_equal(ipc_stat("x.sock").st_gid, getgid());
     lib_ok(nn_shutdown(s, id));
     ipc_set(s, NN_IPC_OWNER, 4711);
+    mode_t old = umask(027);
     id = lib_ok(nn_bind(s, AT));
+    umask(old);
+    assert_int_equal(ipc_stat("x.sock").st_mode & 0777, 0750);
     assert_int_equal(ipc_stat("x.sock").st_uid, 4711);
     assert_int_equal(ipc_stat("x.sock").st_gid, getgid());
     lib_ok(nn_shutdown(s, id));
