@@ -55,6 +55,12 @@ case $way in
         $cc -std=c99 $warnings $(pkg-config --cflags nanoseal) "$here/consumer.c" \
             -o "$work/consumer" $(pkg-config --libs nanoseal)
         consumer "$work/consumer" shared
+        for link in "$prefix"/bin/nn_*; do
+            "$link" >"$work/link.log" 2>&1 && exit 1
+            grep -q "which protocol" "$work/link.log" && { echo "$link chooses no protocol"; exit 1; }
+            [ -s "$prefix/share/man/man1/${link##*/}.1" ] || { echo "no page for $link"; exit 1; }
+        done
+        [ "$(ls "$prefix"/bin/nn_* | wc -l)" -eq 10 ]
         ;;
     pkgconfig-static)
         rm "$lib"/libnanoseal.so*
