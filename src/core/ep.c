@@ -181,7 +181,7 @@ void sp_ep_opened(struct sp_ep *ep)
     ep->opened = sp_now();
     if (ep->failing)
         ep->sock->stats[SP_ST_EP_ERRORS]--;
-    ep->failing = false;
+    ep->failing = ep->told = false;
     sp_ep_drop(ep);
 }
 

@@ -37,6 +37,16 @@ static int reason_print(struct sp_out *o)
     return 0;
 }
 
+/* An endpoint that fails in the same way again and again says so once. */
+static bool reason_told(struct sp_ep *ep, enum sp_reason why, int err)
+{
+    bool told = ep->failing && ep->told && ep->told_why == (int)why && ep->told_err == err;
+    ep->told = ep->failing;
+    ep->told_why = (int)why;
+    ep->told_err = err;
+    return told;
+}
+
 void sp_sock_reason(struct sp_sock *s, struct sp_ep *ep, enum sp_reason why, int err,
                     const char *address, const char *detail)
 {
@@ -49,7 +59,7 @@ void sp_sock_reason(struct sp_sock *s, struct sp_ep *ep, enum sp_reason why, int
              words ? ": " : "", words ? detail : "",
              !words && why != SP_REASON_NONE && err < 0 ? ": " : "",
              !words && why != SP_REASON_NONE && err < 0 ? strerror(-err) : "");
-    if (!sp_log_on())
+    if (!sp_log_on() || reason_told(ep, why, err))
         return;
     struct reason_line *l = sp_alloc(sizeof *l);
     if (!l)

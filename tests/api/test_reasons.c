@@ -44,6 +44,14 @@ static int teardown(void **state)
     return 0;
 }
 
+static unsigned count_lines(void)
+{
+    pthread_mutex_lock(&lock);
+    unsigned n = n_lines;
+    pthread_mutex_unlock(&lock);
+    return n;
+}
+
 /* Some line holds both texts. */
 static int line_has(const char *text, const char *detail)
 {
@@ -310,6 +318,30 @@ static void a_name_cannot_forge_lines(void **state)
     nn_close(c);
 }
 
+/* As in nanomsg: an attempt every few milliseconds would drown everything else. */
+static void an_endpoint_says_once_what_it_suffers_from(void **state)
+{
+    (void)state;
+    char address[160];
+    int s = lib_socket(NN_PULL), c = lib_socket(NN_PUSH);
+    snprintf(address, sizeof address, "%s", lib_listen(s));
+    nn_close(s);
+    unsigned before = count_lines();
+    lib_ok(nn_connect(c, address));
+    lib_until(lib_stat(c, NN_STAT_CONNECT_ERRORS) >= 5);
+    assert_int_equal(count_lines(), before + 1);
+    s = lib_socket(NN_PULL);
+    lib_ok(nn_bind(s, address));
+    lib_peers(c, 1);
+    nn_close(s); /* after a success it is news again */
+    lib_until(count_lines() >= before + 2);
+    uint64_t errors = lib_stat(c, NN_STAT_CONNECT_ERRORS);
+    lib_until(lib_stat(c, NN_STAT_CONNECT_ERRORS) >= errors + 3);
+    assert_in_range(count_lines(), before + 2,
+                    before + 3); /* perhaps also how the connection ended */
+    nn_close(c);
+}
+
 /* What a child that connects to `address` writes to stderr, with NN_PRINT_ERRORS set to value. */
 static void child_stderr(const char *address, const char *value, char *out, size_t size)
 {
@@ -384,6 +416,7 @@ static void the_last_endpoint_is_the_last(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        LOGGED(an_endpoint_says_once_what_it_suffers_from),
         cmocka_unit_test(the_environment_asks_for_lines),
         cmocka_unit_test(without_it_nothing_is_written),
         LOGGED(none_at_first),
