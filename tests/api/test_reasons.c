@@ -416,9 +416,9 @@ static void the_last_endpoint_is_the_last(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        LOGGED(an_endpoint_says_once_what_it_suffers_from),
         cmocka_unit_test(the_environment_asks_for_lines),
         cmocka_unit_test(without_it_nothing_is_written),
+        LOGGED(an_endpoint_says_once_what_it_suffers_from),
         LOGGED(none_at_first),
         LOGGED(refused_when_nobody_listens),
         LOGGED(protocol_when_the_socket_types_do_not_fit),
