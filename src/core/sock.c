@@ -206,16 +206,14 @@ void sp_sock_out(struct sp_sock *s, struct sp_out *o)
     sp_list_push(&s->out, &o->link);
 }
 
-int sp_sock_unlock(struct sp_sock *s)
+/* Unlocks with something to do. Apart, so that the usual case has no frame for all this. */
+static __attribute__((noinline)) int unlock_and_run(struct sp_sock *s)
 {
+    struct sp_list out, woken, *n;
     bool last = s->refs == 0;
+    int rc = 0;
     if (last)
         s->refs = -1;
-    if (sp_list_empty(&s->out) && sp_list_empty(&s->woken) && !last) {
-        sp_mutex_unlock(&s->lock);
-        return 0;
-    }
-    struct sp_list out, woken, *n;
     sp_list_init(&out);
     sp_list_init(&woken);
     sp_list_splice(&out, &s->out);
@@ -223,7 +221,6 @@ int sp_sock_unlock(struct sp_sock *s)
     sp_mutex_unlock(&s->lock);
     while ((n = sp_list_pop(&woken))) /* they do not leave before their post */
         sp_park_post(SP_CONTAINER(n, struct sp_sock_waiter, link)->park);
-    int rc = 0;
     while ((n = sp_list_pop(&out))) {
         struct sp_out *o = SP_CONTAINER(n, struct sp_out, link);
         int err = o->run(o);
@@ -234,6 +231,14 @@ int sp_sock_unlock(struct sp_sock *s)
         sp_loop_retire(sp_loop_first(), &s->retired);
     }
     return rc;
+}
+
+int sp_sock_unlock(struct sp_sock *s)
+{
+    if (!sp_list_empty(&s->out) || !sp_list_empty(&s->woken) || s->refs == 0)
+        return unlock_and_run(s);
+    sp_mutex_unlock(&s->lock);
+    return 0;
 }
 
 void sp_sock_hold(struct sp_sock *s)
@@ -322,15 +327,19 @@ static void wake_waiters(struct sp_sock *s, int ready)
     }
 }
 
-void sp_sock_notify(struct sp_sock *s)
+static __attribute__((noinline)) void notify_all(struct sp_sock *s)
 {
-    if (sp_list_empty(&s->waiters) && s->evfd_in.fd[0] < 0 && s->evfd_out.fd[0] < 0)
-        return;
     int ready = s->closed ? SP_CAN_RECV | SP_CAN_SEND : s->proto->ready(s);
     sp_evfd_set(&s->evfd_in, ready & SP_CAN_RECV);
     sp_evfd_set(&s->evfd_out, ready & SP_CAN_SEND);
     if (ready)
         wake_waiters(s, ready);
+}
+
+void sp_sock_notify(struct sp_sock *s)
+{
+    if (!sp_list_empty(&s->waiters) || s->evfd_in.fd[0] >= 0 || s->evfd_out.fd[0] >= 0)
+        notify_all(s);
 }
 
 void sp_sock_close(struct sp_sock *s)
