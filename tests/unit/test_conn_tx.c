@@ -34,7 +34,12 @@ static void a_quiet_pipe_is_written_in_place(void **state)
         assert_ptr_equal(mem.body, text);
         LOCKED(assert_int_equal(conn->tx_bytes, 0));
     }
-    assert_true(wrote("hello;hello;hello;hello;hello;hello;hello;hello;"));
+    in_a_burst();
+    sock->gather = 5; /* and what would leave at once in any case */
+    mem.body = NULL;
+    assert_int_equal(send_text(text), 0);
+    assert_ptr_equal(mem.body, text);
+    assert_true(wrote("hello;hello;hello;hello;hello;hello;hello;hello;hello;"));
 }
 
 static void an_empty_message_is_a_head(void **state)

@@ -167,10 +167,12 @@ static void tx_burst(struct sp_conn *c)
     c->last = now;
 }
 
-static bool tx_direct(const struct sp_conn *c)
+/* What would leave at once anyhow is not copied first. */
+static bool tx_direct(const struct sp_conn *c, size_t len)
 {
     const struct sp_sock *s = c->pipe.sock;
-    return !c->flushing && !c->want_out && !c->tx_bytes && c->burst < YOUNG &&
+    return !c->flushing && !c->want_out && !c->tx_bytes &&
+           (c->burst < YOUNG || len >= (size_t)s->gather) &&
            !(s->proto->fan_out && s->n_pipes > FAN_DIRECT);
 }
 
@@ -200,7 +202,7 @@ int conn_tx_send(struct sp_pipe *p, struct sp_msg *m)
         return -EAGAIN;
     size_t len = m->body_len;
     tx_burst(c);
-    if (tx_direct(c)) {
+    if (tx_direct(c, len)) {
         c->now_len = c->tx_bytes = len + m->hdr_len + SP_FRAME_HEAD_MAX;
         sp_msg_move(&c->now, m);
         c->in_place = true;
