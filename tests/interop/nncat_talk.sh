@@ -56,3 +56,21 @@ wait "$pid"
 same pair "$(cat pair.out)" world
 serve bus tcp --bus -D hello -i 0.1 -A -n 1
 same bus "$(timeout 20 "$nncat" -q --bus --connect "$at" -D world -i 0.1 -A -n 1)" hello
+
+# The other transports are only other addresses.
+"$nncat" --new-key alice >keys
+for scheme in ws wss tls+tcp; do
+    serve rep $scheme --rep -D pong -n 2 -A --psk-file keys
+    same $scheme "$(timeout 20 "$nncat" --req --connect "$at" -D ping -A -n 1 --psk-file keys)" pong
+    case $scheme in ws*) at=$at/path?query ;; esac
+    same "$scheme again" "$(timeout 20 "$nncat" --req --connect "$at" -D ping -A -n 1 --psk-file keys)" pong
+    wait "$pid" || fail "$scheme: the REP ended with an error"
+done
+for where in '-X socket|-x socket' "--bind abstract://nncat.$$|--connect abstract://nncat.$$"; do
+    timeout 20 "$nncat" --rep ${where%|*} -D pong -n 1 -A >rep.out 2>rep.err &
+    pid=$!
+    pids="$pids $pid"
+    same "$where" "$(timeout 20 "$nncat" -q --req ${where#*|} -D ping -A -n 1)" pong
+    wait "$pid"
+done
+same 'with itself' "$(timeout 20 "$nncat" -q --bus --bind inproc://a --connect inproc://a -D x -i 0.1 -A -n 1)" x
