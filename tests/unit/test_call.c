@@ -98,6 +98,53 @@ static void a_receiver_is_woken_by_a_message(void **state)
     assert_string_equal(got_text, "news");
 }
 
+/* As if the socket had endpoints without descriptors only. */
+static void set_local(bool local)
+{
+    sp_sock_lock(sock);
+    sock->n_eps = !local;
+    (void)sp_sock_unlock(sock);
+}
+
+static void a_local_wait_leaves_the_loop_alone(void **state)
+{
+    (void)state;
+    struct call c;
+    uint64_t parks = sp_loop_stats(sp_loop_first()).parks;
+    mem_open(false);
+    set_local(true);
+    call_start(&c, false);
+    feed_text("news");
+    event(POLLIN);
+    assert_int_equal(call_join(&c), 0);
+    assert_int_equal(sp_loop_stats(sp_loop_first()).parks, parks);
+    set_local(false);
+}
+
+static void a_patient_socket_wakes_senders_at_the_next_news(void **state)
+{
+    (void)state;
+    struct call c;
+    set_local(true);
+    call_start(&c, true);
+    sp_sock_lock(sock);
+    sock->patient = true;
+    (void)sp_sock_unlock(sock);
+    mem_start(false);
+    feed_greeting(MEM_PEER);
+    event(POLLIN);
+    sp_sock_lock(sock);
+    assert_int_equal(sock->proto->ready(sock) & SP_CAN_SEND, SP_CAN_SEND);
+    assert_false(sp_list_empty(&sock->waiters)); /* asleep nevertheless */
+    sock->patient = false;
+    sp_sock_notify(sock);
+    assert_true(sp_list_empty(&sock->waiters));
+    (void)sp_sock_unlock(sock);
+    assert_int_equal(call_join(&c), 0);
+    set_local(false);
+    UNTIL_LOCKED(!conn->flushing && !conn->dirty);
+}
+
 static void a_sender_is_woken_by_a_peer(void **state)
 {
     (void)state;
@@ -195,6 +242,8 @@ int main(void)
         MEM_TEST(calls_count_what_they_moved),
         MEM_TEST(a_wait_ends_at_the_time_out),
         MEM_TEST(a_receiver_is_woken_by_a_message),
+        MEM_TEST(a_local_wait_leaves_the_loop_alone),
+        MEM_TEST(a_patient_socket_wakes_senders_at_the_next_news),
         MEM_TEST(a_sender_is_woken_by_a_peer),
         MEM_TEST(one_message_wakes_one_receiver_and_two_wake_both),
         MEM_TEST(a_burst_wakes_all_it_is_enough_for),
