@@ -48,6 +48,23 @@ static bool slow_utf8(const uint8_t *p, size_t n)
     return true;
 }
 
+/* Whether some text begins so: with up to three bytes more it would be one. */
+static bool slow_begins(struct slow *s)
+{
+    static const uint8_t tries[] = {0x80, 0x90, 0xa0, 0xbf};
+    uint8_t *end = s->message + s->message_len;
+    if (slow_utf8(s->message, s->message_len))
+        return true;
+    for (int i = 0; i < 64; i++) {
+        for (int k = 0; k < 3; k++)
+            end[k] = tries[i >> 2 * k & 3];
+        for (size_t more = 1; more <= 3; more++)
+            if (slow_utf8(s->message, s->message_len + more))
+                return true;
+    }
+    return false;
+}
+
 /* A message is whole. */
 static int slow_message(struct slow *s)
 {
@@ -106,14 +123,14 @@ static int slow_frame(struct slow *s)
     if (op < 8) {
         if ((op == 0) != (s->type != 0))
             return 1002;
-        if (len > 4096 || s->message_len + len > 4096)
+        if (len > RCV_MAX || s->message_len + len > RCV_MAX)
             return 1009;
         s->empty = len || (fin && op) ? 0 : s->empty + 1;
         if (s->empty > 32)
             return 1002;
     }
     bool cut = len > n - head;
-    uint8_t body[4096];
+    uint8_t body[RCV_MAX];
     size_t have = cut ? n - head : (size_t)len;
     for (size_t i = 0; i < have; i++)
         body[i] = f[head + i] ^ (s->server ? f[head - 4 + i % 4] : 0);
@@ -127,6 +144,8 @@ static int slow_frame(struct slow *s)
     s->type = op ? op : s->type;
     memcpy(s->message + s->message_len, body, have);
     s->message_len += have;
+    if (s->type == 1 && !slow_begins(s))
+        return 1007;
     return cut ? 1 : fin ? slow_message(s) : 0;
 }
 
@@ -171,13 +190,18 @@ static size_t read_all(struct wire *x, size_t room, ssize_t *end)
     }
 }
 
-static const size_t cuts[] = {1, 2, 7, 8, 13, 100, 4096, WIRE_MAX};
+static const size_t cuts[] = {3, 7, 8, 13, 50, 150, 4096, WIRE_MAX};
 
 static void fuzz_bytes(const uint8_t *data, size_t len, uint8_t how)
 {
     static struct slow s;
     ssize_t end;
-    s = (struct slow){.p = data, .n = len, .server = how & 1};
+    s.p = data;
+    s.n = len;
+    s.server = how & 1;
+    s.at = s.want_len = s.message_len = 0;
+    s.type = s.code = 0;
+    s.empty = 0;
     wire_open(&w, !s.server);
     w.in = data;
     w.in_len = len;
@@ -205,8 +229,8 @@ static void fuzz_messages(const uint8_t *data, size_t len, uint8_t how)
     size_t n = 0, at = 0;
     ssize_t end;
     wire_open(&w, how & 1);
-    for (size_t i = 0; i + 2 < len && n < 9000; i += 3) {
-        size_t body = (size_t)(data[i] << 8 | data[i + 1]) % 1500;
+    for (size_t i = 0; i + 2 < len && n < 700; i += 3) {
+        size_t body = (size_t)(data[i] << 8 | data[i + 1]) % 300;
         n += sp_frame_ws.head(want + n, body, data[i + 2] % 2 ? SP_WS_TEXT : SP_WS_BINARY);
         memset(want + n, data[i + 2] & 127, body);
         n += body;
@@ -229,7 +253,7 @@ static void fuzz_messages(const uint8_t *data, size_t len, uint8_t how)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-    if (len < 1 || len > WIRE_MAX)
+    if (len < 1 || len > 3 * RCV_MAX)
         return 0;
     if (data[0] & 128)
         fuzz_messages(data + 1, len - 1, data[0]);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define WIRE_MAX 16384
+#define RCV_MAX  1024 /* NN_RCVMAXSIZE */
 
 static inline void check(bool good)
 {
@@ -94,7 +95,12 @@ static const struct sp_stream_ops wire_ops = {.readv = wire_readv,
 static inline void wire_new(struct wire *w, bool dialled)
 {
     int err = 0;
-    *w = (struct wire){.chop = WIRE_MAX, .room = WIRE_MAX, .rcvmax = 4096};
+    memset(&w->peer, 0, sizeof w->peer);
+    w->in_at = w->in_len = w->out_len = 0;
+    w->chop = w->room = WIRE_MAX;
+    w->rcvmax = RCV_MAX;
+    w->end = false;
+    w->closed = 0;
     w->below = (struct sp_stream){.ops = &wire_ops, .peer = &w->peer, .fd = -1};
     struct sp_ws_args args = {.next = &w->below,
                               .peer = &w->peer,
