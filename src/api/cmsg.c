@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Control data: a row of {length, level, type, bytes}, each aligned to size_t. nn_recvmsg gives the
- * SP header, then what is known of the peer: identity, certificate, pipe, process. nn_sendmsg takes
- * the SP header only: an identity could be forged.
+ * SP header and the type (ws), then what is known of the peer: identity, certificate, pipe, process.
+ * nn_sendmsg takes the header and the type only: an identity could be forged.
  *
  * Failure modes: a control buffer too small gets what fits whole; malformed control data is EINVAL.
  */
