@@ -62,20 +62,22 @@ static void lock_drop(struct lock *l)
     close(l->fd);
 }
 
-/* Whether the file at the address is a socket where nobody listens, or a negative errno. */
+/* Whether the file at the address is a socket where nobody listens, or has gone meanwhile, as its
+ * listener ended; or a negative errno. */
 static int file_stale(const struct sp_addr *a)
 {
     const char *path = ((const struct sockaddr_un *)&a->ss)->sun_path;
     struct stat st;
     if (lstat(path, &st) < 0)
-        return -errno;
+        return errno == ENOENT ? 1 : -errno;
     if (!S_ISSOCK(st.st_mode))
         return 0;
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     if (fd < 0)
         return -errno;
     bool stale = fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 && fcntl(fd, F_SETFL, O_NONBLOCK) == 0 &&
-                 connect(fd, (const struct sockaddr *)&a->ss, a->len) < 0 && errno == ECONNREFUSED;
+                 connect(fd, (const struct sockaddr *)&a->ss, a->len) < 0 &&
+                 (errno == ECONNREFUSED || errno == ENOENT);
     close(fd);
     return stale;
 }
@@ -91,9 +93,9 @@ static int file_bind(int fd, const struct sp_addr *a)
     int rc = file_stale(a);
     if (rc <= 0)
         return rc < 0 ? rc : -EADDRINUSE;
-    if (unlink(((const struct sockaddr_un *)sa)->sun_path) < 0 || bind(fd, sa, a->len) < 0)
+    if (unlink(((const struct sockaddr_un *)sa)->sun_path) < 0 && errno != ENOENT)
         return -errno;
-    return 0;
+    return bind(fd, sa, a->len) < 0 ? -errno : 0;
 }
 
 /* The mode that umask leaves. Asking umask(2) sets it, for all threads, so Linux' other way goes
