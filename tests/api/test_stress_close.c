@@ -81,14 +81,14 @@ static void all_ways(const struct tr_row *row, int n_rounds, int pause_ms)
 {
     for (size_t w = 0; w < N_WAYS; w++)
         for (int i = 0; i < n_rounds; i++)
-            one_way(row, w, i % 2, sizes[(size_t)i / 2 % N_SIZES], pause_ms);
+            one_way(row, w, i % 2, sizes[(size_t)i % N_SIZES], pause_ms);
 }
 
 static void sent_100_ms_before_close(void **state)
 {
     const struct tr_row *row = tr_row_of(state);
     int slot = st_begin(__func__, row->scheme, st_test_time(TEST_MS));
-    all_ways(row, 4, 100);
+    all_ways(row, 2, 100);
     st_end(slot);
 }
 

@@ -10,7 +10,9 @@
 #include <nanomsg/bus.h>
 #include <nanomsg/survey.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
+#include <sys/time.h>
 
 #define N_THREADS   64
 #define N_SOCKETS   96
@@ -32,7 +34,7 @@ static int n_rows;
 static atomic_int sockets[N_SOCKETS]; /* a number that may be closed already, or -1 */
 static char addresses[N_ADDRESSES][TR_ADDRESS];
 static pthread_mutex_t addresses_lock = PTHREAD_MUTEX_INITIALIZER;
-static atomic_bool over;
+static atomic_bool over, signals;
 static atomic_int n_calls, n_moved;
 static uint64_t seed;
 
@@ -43,6 +45,8 @@ static int checked(int rc, const char *what)
     n_calls++;
     if (rc >= 0)
         return rc;
+    if (signals && err == EINTR)
+        return -1;
     for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++)
         if (err == allowed[i])
             return -1;
@@ -51,41 +55,67 @@ static int checked(int rc, const char *what)
 }
 #define call(c) checked(st_within(CALL_MS, c), #c)
 
-static void storm_open(uint64_t *r)
+static void set(int s, int level, int option, int value)
 {
-    int raw = st_below(r, 8) == 0, ms = st_below(r, 20);
-    int s = call(nn_socket(raw ? AF_SP_RAW : AF_SP, protocols[st_below(r, 10)]));
-    if (s < 0)
-        return;
-    nn_setsockopt(s, NN_SOL_SOCKET, NN_RCVTIMEO, &ms, sizeof ms);
-    nn_setsockopt(s, NN_SOL_SOCKET, NN_SNDTIMEO, &ms, sizeof ms);
-    nn_setsockopt(s, NN_SOL_SOCKET, NN_LINGER, &ms, sizeof ms);
-    nn_setsockopt(s, NN_SOL_SOCKET, NN_RECONNECT_IVL, &(int){1 + ms}, sizeof ms);
+    nn_setsockopt(s, level, option, &value, sizeof value); /* not every socket has it */
+}
+
+static void storm_options(uint64_t *r, int s)
+{
+    set(s, NN_SOL_SOCKET, NN_RCVTIMEO, st_below(r, 20));
+    set(s, NN_SOL_SOCKET, NN_SNDTIMEO, st_below(r, 20));
+    set(s, NN_SOL_SOCKET, NN_LINGER, st_below(r, 20));
+    set(s, NN_SOL_SOCKET, NN_RECONNECT_IVL, 1 + st_below(r, 20));
+    set(s, NN_SOL_SOCKET, NN_SNDPRIO, 1 + st_below(r, 16));
+    set(s, NN_SOL_SOCKET, NN_RCVPRIO, 1 + st_below(r, 16));
+    set(s, NN_SOL_SOCKET, NN_RCVBUF, 1 << st_below(r, 18));
+    set(s, NN_SOL_SOCKET, NN_SNDBUF, 1 << st_below(r, 18));
+    set(s, NN_SOL_SOCKET, NN_MAX_PEERS, 1 + st_below(r, 10));
+    set(s, NN_REQ, NN_REQ_RESEND_IVL, 1 + st_below(r, 20));
+    set(s, NN_SURVEYOR, NN_SURVEYOR_DEADLINE, 1 + st_below(r, 20));
     nn_setsockopt(s, NN_SUB, NN_SUB_SUBSCRIBE, "", 0);
     for (int i = 0; i < n_rows; i++)
         (void)tr_prepare(rows[i], s);
+}
+
+static void storm_open(uint64_t *r)
+{
+    int raw = st_below(r, 8) == 0;
+    int s = call(nn_socket(raw ? AF_SP_RAW : AF_SP, protocols[st_below(r, 10)]));
+    if (s < 0)
+        return;
+    storm_options(r, s);
     int old = atomic_exchange(&sockets[st_below(r, N_SOCKETS)], s);
     if (old >= 0)
         call(nn_close(old));
 }
 
+static void known_address(uint64_t *r, char address[TR_ADDRESS])
+{
+    pthread_mutex_lock(&addresses_lock);
+    memcpy(address, addresses[st_below(r, N_ADDRESSES)], TR_ADDRESS);
+    pthread_mutex_unlock(&addresses_lock);
+}
+
+/* At a new address, or at one that somebody has had. */
 static void storm_bind(uint64_t *r, int s)
 {
     char address[TR_ADDRESS];
     const struct tr_row *row = rows[st_below(r, n_rows)];
-    if (call(tr_listen(row, s, address)) < 0)
-        return;
-    pthread_mutex_lock(&addresses_lock);
-    memcpy(addresses[st_below(r, N_ADDRESSES)], address, TR_ADDRESS);
-    pthread_mutex_unlock(&addresses_lock);
+    known_address(r, address);
+    if (address[0] && st_below(r, 2)) {
+        call(nn_bind(s, address));
+    } else if (call(tr_listen(row, s, address)) >= 0) {
+        pthread_mutex_lock(&addresses_lock);
+        memcpy(addresses[st_below(r, N_ADDRESSES)], address, TR_ADDRESS);
+        pthread_mutex_unlock(&addresses_lock);
+    }
 }
 
 static void storm_connect(uint64_t *r, int s)
 {
     char address[TR_ADDRESS];
-    pthread_mutex_lock(&addresses_lock);
-    memcpy(address, addresses[st_below(r, N_ADDRESSES)], TR_ADDRESS);
-    pthread_mutex_unlock(&addresses_lock);
+    known_address(r, address);
     if (address[0])
         call(nn_connect(s, address));
 }
@@ -187,7 +217,8 @@ static void run(void *(*another)(void *))
         assert_int_equal(pthread_create(&t[i], NULL, storm, (void *)(i + 1)), 0);
     if (another)
         assert_int_equal(pthread_create(&other, NULL, another, NULL), 0);
-    lib_pause(st_scaled(STORM_MS));
+    for (int64_t end = lib_now_ms() + st_scaled(STORM_MS); lib_now_ms() < end;)
+        lib_pause(10); /* a signal may end it */
     over = true;
     for (int i = 0; i < N_THREADS; i++)
         pthread_join(t[i], NULL);
@@ -244,11 +275,35 @@ static void every_call_returns_while_the_library_ends(void **state)
     nn_init();
 }
 
+static void nothing(int signal)
+{
+    (void)signal;
+}
+
+/* A handler runs on some thread a thousand times a second: calls that wait end with EINTR, others
+ * go on. */
+static void every_call_returns_while_signals_come(void **state)
+{
+    (void)state;
+    struct sigaction act = {.sa_handler = nothing}, old;
+    struct itimerval often = {{0, 1000}, {0, 1000}}, never = {{0, 0}, {0, 0}};
+    assert_int_equal(sigaction(SIGALRM, &act, &old), 0);
+    signals = true;
+    setitimer(ITIMER_REAL, &often, NULL);
+    run(NULL);
+    setitimer(ITIMER_REAL, &never, NULL);
+    signals = false;
+    nn_term();
+    nn_init();
+    sigaction(SIGALRM, &old, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_call_returns),
         cmocka_unit_test(every_call_returns_while_the_library_ends),
+        cmocka_unit_test(every_call_returns_while_signals_come),
     };
     return cmocka_run_group_tests_name("stress_storm", tests, setup, NULL);
 }
