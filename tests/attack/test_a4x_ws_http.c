@@ -156,7 +156,7 @@ static void A45_one_byte_now_and_then(void **state)
     int fd = rp_connect(port);
     int64_t start = rp_now();
     for (size_t i = 0; i < strlen(WF_REQUEST); i++)
-        if (!rp_send(fd, WF_REQUEST + i, 1) || rp_closed(fd, 20))
+        if (!rp_send(fd, &WF_REQUEST[i], 1) || rp_closed(fd, 20))
             break;
     assert_in_range(rp_now() - start, 200, rp_time(2000));
     assert_true(rp_stat_reaches(s, NN_STAT_TIMEOUT, 1, rp_time(1000)));
