@@ -1,206 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* kill -9 in a loop (C01 of the attacks), on either side of a pipeline and of requests. This
- * program starts itself as the process that is killed. Each message says who sent it, its number,
- * and a sum of its bytes.
+/* kill -9 in a loop (C01 of the attacks), on either side of a pipeline and of requests. Each
+ * message says who sent it, its number, and a sum of its bytes.
  *
  * What may happen: messages under way are lost. What may not: that one arrives changed, twice, or
  * behind a later one of its sender; that a request is never answered; that an answer reaches
  * somebody else. */
 #define _GNU_SOURCE /* pipe2 */
-#include "lib.h"
-#include "support/stress.h"
-#include "support/transports.h"
-#include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
-#include <spawn.h>
-#include <stdatomic.h>
-#include <stdbool.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
+#include "stress_kill.h"
 
 #define CALL_MS    25000
 #define TEST_MS    60000
 #define N_CHILDREN 3
 #define MAX_IDS    4096
-#define BODY       100000
 
-extern char **environ;
-
-struct head {
-    uint32_t sender, seq, len, sum; /* the last one over what follows */
-};
-
-static const struct tr_row *row;
 static uint64_t seed;
-static char server[TR_ADDRESS];
-static atomic_bool over;
-static atomic_int n_wrong, n_answers;
-
-/* ---- messages ---- */
-
-static uint32_t sum_of(const struct head *h, const unsigned char *body)
-{
-    uint32_t x = 2166136261u ^ h->sender * 31 ^ h->seq;
-    for (size_t i = sizeof *h; i < h->len; i++)
-        x = (x ^ body[i]) * 16777619u;
-    return x;
-}
-
-static size_t fill_in(unsigned char *body, uint32_t sender, uint32_t seq, uint64_t *r)
-{
-    struct head h = {sender, seq, 0, 0};
-    h.len = (uint32_t)sizeof h + (uint32_t)st_below(r, st_below(r, 40) ? 3000 : BODY - 100);
-    memset(body + sizeof h, (int)seq, h.len - sizeof h);
-    h.sum = sum_of(&h, body);
-    memcpy(body, &h, sizeof h);
-    return h.len;
-}
-
-static bool intact(const unsigned char *body, int n, struct head *h)
-{
-    if (n < (int)sizeof *h)
-        return false;
-    memcpy(h, body, sizeof *h);
-    return h->len == (uint32_t)n && h->sum == sum_of(h, body);
-}
-
-static int open_socket(int protocol)
-{
-    int s = nn_socket(AF_SP, protocol), ms = LIB_PATIENCE_MS, soon = 5;
-    if (s < 0 || tr_prepare(row, s) < 0)
-        return -1;
-    nn_setsockopt(s, NN_SOL_SOCKET, NN_SNDTIMEO, &ms, sizeof ms);
-    nn_setsockopt(s, NN_SOL_SOCKET, NN_RCVTIMEO, &ms, sizeof ms);
-    nn_setsockopt(s, NN_SOL_SOCKET, NN_RECONNECT_IVL, &soon, sizeof soon);
-    return s;
-}
-
-/* ---- those that are killed ---- */
-
-static int child_push(int s, uint32_t id)
-{
-    static unsigned char body[BODY];
-    uint64_t r = id;
-    for (uint32_t seq = 0;; seq++)
-        if (nn_send(s, body, fill_in(body, id, seq, &r), 0) < 0)
-            return 1;
-}
-
-/* Writes the number of each message that it got. */
-static int child_pull(int s)
-{
-    static unsigned char body[BODY];
-    struct head h;
-    for (;;) {
-        int n = nn_recv(s, body, sizeof body, 0);
-        if (n < 0 || !intact(body, n, &h))
-            return 2;
-        if (write(1, &h.seq, sizeof h.seq) < 0)
-            return 3;
-    }
-}
-
-/* Asks, and expects its own question as the answer, until it is told to stop. How many; -1 when
- * that went wrong. */
-static int ask(int s, uint32_t id, const atomic_bool *stop, atomic_int *count)
-{
-    static _Thread_local unsigned char body[BODY], got[BODY];
-    uint64_t r = id;
-    for (uint32_t seq = 0; !*stop; seq++) {
-        size_t n = fill_in(body, id, seq, &r);
-        if (nn_send(s, body, n, 0) < 0 || nn_recv(s, got, sizeof got, 0) != (int)n ||
-            memcmp(body, got, n) != 0)
-            return -1;
-        (*count)++;
-    }
-    return 0;
-}
-
-static int child_answer(int s)
-{
-    static unsigned char body[BODY];
-    for (;;) {
-        int n = nn_recv(s, body, sizeof body, 0);
-        if (n < 0 || nn_send(s, body, (size_t)n, 0) < 0)
-            return 4;
-    }
-}
-
-/* child ROLE ADDRESS ID: pushes or asks at the address, or pulls or answers there. */
-static int child(char **argv)
-{
-    static const char *const roles[] = {"push", "pull", "req", "rep"};
-    static const int protocols[] = {NN_PUSH, NN_PULL, NN_REQ, NN_REP};
-    uint32_t id = (uint32_t)strtoul(argv[3], NULL, 10);
-    int i = 0, none = 0;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    while (strcmp(argv[1], roles[i]) != 0)
-        i++;
-    row = tr_find(argv[2]);
-    int s = open_socket(protocols[i]);
-    nn_setsockopt(s, NN_SOL_SOCKET, NN_RCVTIMEO, &(int){-1}, sizeof(int));
-    if (i == 0 || i == 2)
-        none = nn_connect(s, argv[2]) < 0;
-    else
-        none = nn_bind(s, argv[2]) < 0;
-    if (none) {
-        fprintf(stderr, "%s %s: %s\n", argv[1], argv[2], nn_strerror(nn_errno()));
-        return 5;
-    }
-    return i == 0   ? child_push(s, id)
-           : i == 1 ? child_pull(s)
-           : i == 2 ? ask(s, id, &over, &n_answers)
-                    : child_answer(s);
-}
-
-struct victim {
-    pid_t pid;   /* 0: none */
-    uint32_t id; /* in its messages */
-    int out;     /* what it writes, or -1 */
-};
-
-static struct victim spawn(const char *role, uint32_t id)
-{
-    struct victim v = {.id = id};
-    char text[16];
-    int p[2];
-    char *argv[] = {(char *)(uintptr_t) "stress_kill",
-                    (char *)(uintptr_t) "child",
-                    (char *)(uintptr_t)role,
-                    server,
-                    text,
-                    NULL};
-    posix_spawn_file_actions_t actions;
-    snprintf(text, sizeof text, "%u", id);
-    assert_int_equal(pipe2(p, O_CLOEXEC), 0);
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, p[1], 1);
-    assert_int_equal(posix_spawn(&v.pid, "/proc/self/exe", &actions, NULL, argv, environ), 0);
-    posix_spawn_file_actions_destroy(&actions);
-    close(p[1]);
-    v.out = p[0];
-    return v;
-}
-
-/* It must have lived until now. */
-static void kill_it(struct victim *v)
-{
-    int status;
-    assert_int_equal(kill(v->pid, SIGKILL), 0);
-    assert_int_equal(waitpid(v->pid, &status, 0), v->pid);
-    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
-        fail_msg("the process had ended by itself: %x", (unsigned)status);
-    v->pid = 0;
-}
-
-/* An address that nobody has and a child can bind to. */
-static void choose_address(void)
-{
-    int s = open_socket(NN_PAIR);
-    lib_ok(tr_listen(row, s, server));
-    lib_ok(nn_close(s));
-}
+static atomic_int n_wrong;
 
 static int begin(void **state, const char *name)
 {
@@ -313,7 +127,7 @@ struct asker {
 static void *ask_until_over(void *arg)
 {
     struct asker *a = arg;
-    if (ask(a->s, a->id, &over, &n_answers) < 0) {
+    if (ask(a->s, a->id) < 0) {
         fprintf(stderr, "%u was not answered: %s\n", a->id, nn_strerror(nn_errno()));
         n_wrong++;
     }
