@@ -356,7 +356,7 @@ static void options_have_their_defaults_and_ranges(void **state)
         assert_int_equal(get(s, x[i].option), x[i].lo);
         ipc_set(s, x[i].option, x[i].hi);
         assert_int_equal(get(s, x[i].option), x[i].hi);
-        v[0] = x[i].lo - 1;
+        v[0] = x[i].lo == INT32_MIN ? 0 : x[i].lo - 1;
         if (x[i].lo > INT32_MIN)
             lib_fails(nn_setsockopt(s, NN_IPC, x[i].option, v, sizeof *v), EINVAL);
         v[0] = x[i].hi == INT32_MAX ? 0 : x[i].hi + 1;

@@ -450,7 +450,7 @@ static void a_killed_server_is_replaced(void **state)
     lib_ok(nn_connect(c, AT));
     for (int i = 0; i < 5; i++) {
         pid_t pid = ipc_fork(serve, 0);
-        char text[16];
+        char text[32];
         snprintf(text, sizeof text, "question %d", i);
         lib_send(c, text);
         lib_expect(c, text);

@@ -50,8 +50,9 @@ static inline int mem_op_start(struct sp_stream *s)
 static inline ssize_t mem_op_readv(struct sp_stream *s, const struct iovec *iov, int n)
 {
     (void)s;
-    size_t got = 0, left = mem.read_max;
+    size_t got = 0;
     pthread_mutex_lock(&mem.lock);
+    size_t left = mem.read_max;
     atomic_fetch_add(&mem.n_readv, 1);
     for (int i = 0; i < n; i++) {
         size_t k = mem.in_len - mem.in_at;

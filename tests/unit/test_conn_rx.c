@@ -151,6 +151,17 @@ static void what_is_received_is_counted(void **state)
 
 /* ---- large bodies ---- */
 
+/* The helper may read, too, when a large body took several rounds. */
+static bool unread(void)
+{
+    pthread_mutex_lock(&mem.lock);
+    bool more = mem.in_at < mem.in_len;
+    if (!more)
+        mem.in_at = mem.in_len = 0;
+    pthread_mutex_unlock(&mem.lock);
+    return more;
+}
+
 static void a_large_body_lies_in_a_chunk_of_its_own(void **state)
 {
     (void)state;
@@ -162,13 +173,12 @@ static void a_large_body_lies_in_a_chunk_of_its_own(void **state)
         feed_text("before");
         feed_message(big, sizes[i]);
         feed_text("behind");
-        for (int k = 0; k < 100 && mem.in_at < mem.in_len; k++)
+        for (int k = 0; k < 100 && unread(); k++)
             event(POLLIN);
         EXPECT("before");
         bool fits = 14 + 8 + sizes[i] <= SP_SLAB_SIZE - sizeof(struct rx_seg);
         expect_big(sizes[i], !fits);
         EXPECT("behind");
-        mem.in_len = mem.in_at = 0;
     }
 }
 
