@@ -283,11 +283,12 @@ void sp_sock_dropped_send(struct sp_sock *s, struct sp_pipe *p)
 }
 
 /* A later time touches nothing: the timer fires early and is armed again. REQ sets one with every
- * request. */
+ * request. A closed socket needs none: the timer is stopped with the last reference, and one that
+ * fires at that moment must not arm it again. */
 void sp_sock_timer(struct sp_sock *s, uint64_t due)
 {
     s->due = due;
-    if (due < s->armed) {
+    if (due < s->armed && !s->closed) {
         s->armed = due;
         sp_timer_set(sp_loop_first(), &s->timer, due);
     }

@@ -141,6 +141,8 @@ static void a_closed_socket_has_no_ticks(void **state)
     LOCKED(sp_sock_timer(sock, sp_deadline(20)));
     sp_sock_close(sock);
     pass(40);
+    LOCKED(sp_sock_timer(sock, sp_now())); /* it may be about to be freed */
+    LOCKED(assert_true(sock->armed == SP_NEVER));
     assert_int_equal(ticks(), 0);
 }
 
