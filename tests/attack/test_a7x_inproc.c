@@ -101,11 +101,11 @@ static void many_names(void **state)
         snprintf(name, sizeof name, "inproc://many-%d", i);
         assert_true(nn_connect(c, name) > 0);
     }
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < n; i += 2) {
         snprintf(name, sizeof name, "inproc://many-%d", i);
         assert_true(nn_bind(s, name) > 0);
     }
-    assert_int_equal(nn_get_statistic(s, NN_STAT_CURRENT_CONNECTIONS), n);
+    assert_int_equal(nn_get_statistic(s, NN_STAT_CURRENT_CONNECTIONS), n / 2);
     assert_in_range(rp_cpu() - cpu, 0, rp_time(5000));
     assert_int_equal(nn_close(s), 0);
     assert_int_equal(nn_close(c), 0);
@@ -270,6 +270,35 @@ static void bursts_lose_nothing_and_keep_their_order(void **state)
     rp_watchdog(0);
 }
 
+/* Time-outs that come just as a message does: it is received by this call or by the next. */
+static void time_outs_race_with_messages(void **state)
+{
+    (void)state;
+    char b[16];
+    rp_watchdog(120);
+    int pull = opened(NN_PULL), push = opened(NN_PUSH), got = 0, missed = 0;
+    struct burst u = {push, rp_sanitized() ? 2000 : 20000, 8};
+    pthread_t t;
+    rp_set(pull, NN_SOL_SOCKET, NN_RCVBUF, 16);
+    rp_set(pull, NN_SOL_SOCKET, NN_RCVTIMEO, 0);
+    assert_true(nn_bind(pull, "inproc://race") > 0);
+    assert_true(nn_connect(push, "inproc://race") > 0);
+    assert_int_equal(pthread_create(&t, NULL, send_burst, &u), 0);
+    while (got < u.n) {
+        int rc = nn_recv(pull, b, sizeof b, 0);
+        assert_true(rc == 8 || nn_errno() == ETIMEDOUT);
+        got += rc == 8;
+        missed += rc < 0;
+        if (missed % 64 == 1)
+            rp_set(pull, NN_SOL_SOCKET, NN_RCVTIMEO, missed / 64 % 2);
+    }
+    pthread_join(t, NULL);
+    assert_int_equal(nn_recv(pull, b, sizeof b, NN_DONTWAIT), -1);
+    assert_int_equal(nn_close(pull), 0);
+    assert_int_equal(nn_close(push), 0);
+    rp_watchdog(0);
+}
+
 /* ---- ends that go with messages under way ---- */
 
 #define NUMBERS 20000
@@ -423,14 +452,10 @@ static void malformed_messages_end_the_pipe(void **state)
     assert_true(nn_connect(raw, "inproc://bad") > 0);
     assert_int_equal(nn_send(req, "ask", 3, 0), 3);
     struct nn_iovec iov = {b, sizeof b};
-    struct nn_msghdr h = {&iov, 1, NULL, NN_MSG};
     void *control;
-    h.msg_control = &control;
+    struct nn_msghdr h = {&iov, 1, &control, NN_MSG};
     assert_int_equal(nn_recvmsg(raw, &h, 0), 3);
     /* The header says where to, and then nothing of what a request has. */
-    size_t len;
-    memcpy(&len, (char *)control + sizeof(struct nn_cmsghdr), sizeof len);
-    assert_true(len >= 8);
     char own[256];
     struct nn_cmsghdr *head = (struct nn_cmsghdr *)(void *)own;
     memset(own, 0, sizeof own);
@@ -439,7 +464,7 @@ static void malformed_messages_end_the_pipe(void **state)
     head->cmsg_type = SP_HDR;
     size_t n = 8;
     memcpy(NN_CMSG_DATA(head), &n, sizeof n);
-    memcpy(NN_CMSG_DATA(head) + sizeof n, (char *)control + sizeof(struct nn_cmsghdr) + sizeof len,
+    memcpy(NN_CMSG_DATA(head) + sizeof n, (char *)control + sizeof(struct nn_cmsghdr) + sizeof n,
            4);
     nn_freemsg(control);
     iov.iov_len = 1;
@@ -462,6 +487,7 @@ int main(void)
         cmocka_unit_test(both_sides_close_during_connect),
         cmocka_unit_test(everything_sent_before_close_arrives),
         cmocka_unit_test(bursts_lose_nothing_and_keep_their_order),
+        cmocka_unit_test(time_outs_race_with_messages),
         cmocka_unit_test(pulls_that_go_lose_nothing),
         cmocka_unit_test(pairs_that_go_lose_nothing),
         cmocka_unit_test(senders_that_go_lose_nothing),
