@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Each public function and each option of nncat has its place in a manual page, and pages that refer
+# Each public function, protocol, transport and option of nncat has its place in a manual page, and pages that refer
 # to others refer to pages that exist.
 . "${0%/*}/libnncat.sh"
 man=$NANOSEAL_SOURCE/docs/man
@@ -9,6 +9,14 @@ sed -n 's/^NN_EXPORT[^(]*[ *]\(nn_[a-z_]*\)(.*/\1/p' "$NANOSEAL_SOURCE"/include/
 while read -r function; do
     [ -s "$man/$function.3" ] || fail "no page for $function"
 done <functions
+
+# A protocol or a transport each, but for these two.
+for header in "$NANOSEAL_SOURCE"/include/nanomsg/*.h; do
+    name=$(basename "$header" .h)
+    case $name in nn | nanoseal) continue ;; esac
+    [ -s "$man/nn_$name.7" ] || fail "no page for $name"
+    grep -q "nn_$name..R(7)" "$man/nanoseal.7" || fail "nanoseal(7) does not name nn_$name(7)"
+done
 
 for page in "$man"/*.[1357]; do
     target=$(sed -n 's/^\.so man.\///p' "$page")
