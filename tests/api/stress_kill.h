@@ -119,11 +119,11 @@ static int child_answer(int s)
     }
 }
 
-/* child ROLE ADDRESS ID: pushes or asks at the address, or pulls or answers there. */
+/* child ROLE ADDRESS ID: pulls or answers at the address, or connects to it for anything else. */
 static int child(char **argv)
 {
-    static const char *const roles[] = {"push", "pull", "req", "rep"};
-    static const int protocols[] = {NN_PUSH, NN_PULL, NN_REQ, NN_REP};
+    static const char *const roles[] = {"push", "pull", "req", "rep", "pub", "sub"};
+    static const int protocols[] = {NN_PUSH, NN_PULL, NN_REQ, NN_REP, NN_PUB, NN_SUB};
     uint32_t id = (uint32_t)strtoul(argv[3], NULL, 10);
     int i = 0, none = 0;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -132,7 +132,8 @@ static int child(char **argv)
     row = tr_find(argv[2]);
     int s = open_socket(protocols[i]);
     nn_setsockopt(s, NN_SOL_SOCKET, NN_RCVTIMEO, &(int){-1}, sizeof(int));
-    if (i == 0 || i == 2)
+    nn_setsockopt(s, NN_SUB, NN_SUB_SUBSCRIBE, "", 0);
+    if (i == 0 || i == 2 || i > 3)
         none = nn_connect(s, argv[2]) < 0;
     else
         none = nn_bind(s, argv[2]) < 0;
@@ -140,10 +141,10 @@ static int child(char **argv)
         fprintf(stderr, "%s %s: %s\n", argv[1], argv[2], nn_strerror(nn_errno()));
         return 5;
     }
-    return i == 0   ? child_push(s, id)
-           : i == 1 ? child_pull(s)
-           : i == 2 ? ask(s, id)
-                    : child_answer(s);
+    return i == 0 || i == 4   ? child_push(s, id)
+           : i == 1 || i == 5 ? child_pull(s)
+           : i == 2           ? ask(s, id)
+                              : child_answer(s);
 }
 
 struct victim {

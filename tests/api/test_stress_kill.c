@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* kill -9 in a loop (C01 of the attacks), on either side of a pipeline and of requests. Each
- * message says who sent it, its number, and a sum of its bytes.
+/* kill -9 in a loop (C01 of the attacks), on either side of a pipeline, of requests, of what is
+ * published. Each message says who sent it, its number, and a sum of its bytes.
  *
  * What may happen: messages under way are lost. What may not: that one arrives changed, twice, or
  * behind a later one of its sender; that a request is never answered; that an answer reaches
@@ -26,6 +26,21 @@ static int begin(void **state, const char *name)
     return st_begin(name, row->scheme, st_test_time(TEST_MS));
 }
 
+static void replace(struct victim *v, const char *role, uint32_t id)
+{
+    kill_it(v);
+    close(v->out);
+    *v = spawn(role, id);
+}
+
+static void kill_all(struct victim v[N_CHILDREN])
+{
+    for (int i = 0; i < N_CHILDREN; i++) {
+        kill_it(&v[i]);
+        close(v[i].out);
+    }
+}
+
 /* ---- the pipeline ---- */
 
 static void pushers_are_killed(void **state)
@@ -48,15 +63,9 @@ static void pushers_are_killed(void **state)
             assert_in_range(h.sender, 0, N_CHILDREN + k);
             assert_int_equal(h.seq, next[h.sender % MAX_IDS]++);
         }
-        int which = st_below(&r, N_CHILDREN);
-        kill_it(&v[which]);
-        close(v[which].out);
-        v[which] = spawn("push", N_CHILDREN + k);
+        replace(&v[st_below(&r, N_CHILDREN)], "push", N_CHILDREN + k);
     }
-    for (int i = 0; i < N_CHILDREN; i++) {
-        kill_it(&v[i]);
-        close(v[i].out);
-    }
+    kill_all(v);
     printf("%d kills, %d messages\n", kills, n_got);
     lib_ok(st_within(CALL_MS, nn_close(s)));
     st_end(slot);
@@ -161,9 +170,7 @@ static void answerers_are_killed(void **state)
     for (int k = 0; k < kills; k++) {
         int until = n_answers + 1 + st_below(&r, 50);
         lib_until(n_answers >= until || n_wrong);
-        kill_it(&v);
-        close(v.out);
-        v = spawn("rep", 0);
+        replace(&v, "rep", 0);
     }
     over = true;
     for (int i = 0; i < N_CHILDREN; i++)
@@ -195,18 +202,13 @@ static void askers_are_killed(void **state)
     for (uint32_t i = 0; i < N_CHILDREN; i++)
         v[i] = spawn("req", i);
     for (uint32_t k = 0; k < (uint32_t)kills; k++) {
-        int until = n_answers + 1 + st_below(&r, 50), which = st_below(&r, N_CHILDREN);
+        int until = n_answers + 1 + st_below(&r, 50);
         lib_until(n_answers >= until || n_wrong);
-        kill_it(&v[which]);
-        close(v[which].out);
-        v[which] = spawn("req", N_CHILDREN + k);
+        replace(&v[st_below(&r, N_CHILDREN)], "req", N_CHILDREN + k);
     }
     over = true;
     stop_asker(&honest);
-    for (int i = 0; i < N_CHILDREN; i++) {
-        kill_it(&v[i]);
-        close(v[i].out);
-    }
+    kill_all(v);
     lib_ok(st_within(CALL_MS, nn_close(s)));
     pthread_join(t, NULL);
     assert_int_equal(n_wrong, 0);
@@ -214,13 +216,82 @@ static void askers_are_killed(void **state)
     st_end(slot);
 }
 
+/* ---- what is published ---- */
+
+/* A publisher drops what a slow subscriber has no room for, so numbers may be missing, but grow. */
+static void publishers_are_killed(void **state)
+{
+    static unsigned char body[BODY];
+    static uint32_t next[MAX_IDS];
+    int slot = begin(state, __func__), kills = st_scaled(40), n_got = 0;
+    struct victim v[N_CHILDREN];
+    struct head h;
+    uint64_t r = seed;
+    int s = open_socket(NN_SUB);
+    lib_ok(nn_setsockopt(s, NN_SUB, NN_SUB_SUBSCRIBE, "", 0));
+    lib_ok(tr_listen(row, s, server));
+    memset(next, 0, sizeof next);
+    for (uint32_t i = 0; i < N_CHILDREN; i++)
+        v[i] = spawn("pub", i);
+    for (uint32_t k = 0; k < (uint32_t)kills; k++) {
+        for (int i = st_below(&r, 100); i >= 0; i--, n_got++) {
+            int n = lib_ok(st_within(CALL_MS, nn_recv(s, body, sizeof body, 0)));
+            assert_true(intact(body, n, &h));
+            assert_in_range(h.sender, 0, N_CHILDREN + k);
+            assert_true(h.seq >= next[h.sender % MAX_IDS]);
+            next[h.sender % MAX_IDS] = h.seq + 1;
+        }
+        replace(&v[st_below(&r, N_CHILDREN)], "pub", N_CHILDREN + k);
+    }
+    kill_all(v);
+    printf("%d kills, %d messages\n", kills, n_got);
+    lib_ok(st_within(CALL_MS, nn_close(s)));
+    st_end(slot);
+}
+
+/* One that lives gets what the publisher says, whole and in order, whatever happens to the others.
+ */
+static void subscribers_are_killed(void **state)
+{
+    static unsigned char body[BODY];
+    int slot = begin(state, __func__), kills = st_scaled(40), n_got = 0;
+    struct victim v[N_CHILDREN];
+    struct head h;
+    uint64_t r = seed;
+    uint32_t next = 0;
+    pthread_t t;
+    int s = open_socket(NN_PUB), honest = open_socket(NN_SUB);
+    lib_ok(nn_setsockopt(honest, NN_SUB, NN_SUB_SUBSCRIBE, "", 0));
+    lib_ok(tr_listen(row, s, server));
+    lib_ok(nn_connect(honest, server));
+    for (uint32_t i = 0; i < N_CHILDREN; i++)
+        v[i] = spawn("sub", i);
+    assert_int_equal(pthread_create(&t, NULL, push_until_over, &s), 0);
+    for (uint32_t k = 0; k < (uint32_t)kills; k++) {
+        for (int i = st_below(&r, 100); i >= 0; i--, n_got++) {
+            int n = lib_ok(st_within(CALL_MS, nn_recv(honest, body, sizeof body, 0)));
+            assert_true(intact(body, n, &h));
+            assert_true(h.seq >= next);
+            next = h.seq + 1;
+        }
+        replace(&v[st_below(&r, N_CHILDREN)], "sub", N_CHILDREN + k);
+    }
+    over = true;
+    pthread_join(t, NULL);
+    kill_all(v);
+    printf("%d kills, %d messages\n", kills, n_got);
+    lib_ok(st_within(CALL_MS, nn_close(honest)));
+    lib_ok(st_within(CALL_MS, nn_close(s)));
+    assert_int_equal(n_wrong, 0);
+    st_end(slot);
+}
+
 int main(int argc, char **argv)
 {
     static const struct tr_test tests[] = {
-        tr_unit_test(pushers_are_killed),
-        tr_unit_test(pullers_are_killed),
-        tr_unit_test(answerers_are_killed),
-        tr_unit_test(askers_are_killed),
+        tr_unit_test(pushers_are_killed),    tr_unit_test(pullers_are_killed),
+        tr_unit_test(answerers_are_killed),  tr_unit_test(askers_are_killed),
+        tr_unit_test(publishers_are_killed), tr_unit_test(subscribers_are_killed),
     };
     if (argc == 5 && !strcmp(argv[1], "child"))
         return child(argv + 1);
