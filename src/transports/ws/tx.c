@@ -140,8 +140,8 @@ static ssize_t tx_fill(struct sp_ws *t, struct sp_iov *in, uint8_t *out)
     ssize_t n = tx_pong_due(t) ? tx_pong(t, out) : 0;
     while (n >= 0) {
         len += (size_t)n;
-        size_t room = SP_SLAB_SIZE - len;
-        if (!in->left || room < SP_HTTP_MAX || tx_in_place(t, in))
+        size_t room = SP_SLAB_SIZE - len, need = t->tx.open ? SP_WS_HEAD_MAX : SP_HTTP_MAX;
+        if (!in->left || room < need || tx_in_place(t, in))
             return (ssize_t)len;
         n = t->tx.left ? (ssize_t)tx_take_body(t, in, out + len, room)
                        : tx_take_head(t, in, out + len);

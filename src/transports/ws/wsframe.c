@@ -47,19 +47,20 @@ size_t sp_ws_head_put(uint8_t *out, const struct sp_ws_head *h)
 
 void sp_ws_mask(uint8_t *dst, const uint8_t *src, size_t n, uint8_t mask[4])
 {
-    uint64_t word, key;
-    uint8_t turned[8];
+    uint64_t word[4], key;
+    uint8_t turned[8]; /* the mask twice */
     size_t i = 0;
     memcpy(turned, mask, 4);
     memcpy(turned + 4, mask, 4);
     memcpy(&key, turned, sizeof key);
     for (; n - i >= sizeof word; i += sizeof word) {
-        memcpy(&word, src + i, sizeof word);
-        word ^= key;
-        memcpy(dst + i, &word, sizeof word);
+        memcpy(word, src + i, sizeof word);
+        for (int k = 0; k < 4; k++)
+            word[k] ^= key;
+        memcpy(dst + i, word, sizeof word);
     }
-    for (size_t k = 0; i < n; i++, k++)
-        dst[i] = src[i] ^ turned[k];
+    for (; i < n; i++)
+        dst[i] = src[i] ^ turned[i % 4];
     memcpy(mask, turned + n % 4, 4);
 }
 
