@@ -43,6 +43,7 @@ struct sp_pipe {
     struct sp_list in_gathered;    /* node in the socket's list of pipes that gather */
     uint32_t id;                   /* random, unique in the socket, top bit clear, never 0 */
     bool attached;                 /* the protocol knows it */
+    bool hung_up;                  /* the peer is gone, its messages are not */
     bool can_recv;                 /* the receive buffer holds a whole message */
     bool can_send;                 /* send would take a message now */
     int snd_prio, rcv_prio;        /* 1..16, from the endpoint's snapshot */

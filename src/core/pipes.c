@@ -59,6 +59,7 @@ void sp_pipe_writable(struct sp_pipe *p)
 
 void sp_pipe_hangup(struct sp_pipe *p)
 {
+    p->hung_up = true;
     if (p->attached && p->sock->proto->hangup)
         p->sock->proto->hangup(p->sock, p);
 }

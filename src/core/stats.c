@@ -43,6 +43,15 @@ static uint64_t live_sum(struct sp_sock *s, enum sp_stat at)
     return n;
 }
 
+/* Peers that are there, not those of whom messages are left. */
+static uint64_t live_pipes(struct sp_sock *s)
+{
+    uint64_t n = 0;
+    SP_LIST_EACH (it, &s->pipes)
+        n += !SP_CONTAINER(it, struct sp_pipe, in_sock)->hung_up;
+    return n;
+}
+
 /* The best priority that has a pipe; 0 without pipes. */
 static uint64_t best_priority(struct sp_sock *s)
 {
@@ -50,8 +59,8 @@ static uint64_t best_priority(struct sp_sock *s)
     if (!(s->proto->caps & SP_CAN_SEND))
         return 0;
     SP_LIST_EACH (it, &s->pipes) {
-        int prio = SP_CONTAINER(it, struct sp_pipe, in_sock)->snd_prio;
-        best = prio < best ? prio : best;
+        const struct sp_pipe *p = SP_CONTAINER(it, struct sp_pipe, in_sock);
+        best = !p->hung_up && p->snd_prio < best ? p->snd_prio : best;
     }
     return best > 16 ? 0 : (uint64_t)best;
 }
@@ -60,7 +69,7 @@ static uint64_t stat_value(struct sp_sock *s, int stat, bool *known)
 {
     *known = true;
     if (stat == NN_STAT_CURRENT_CONNECTIONS)
-        return (uint64_t)s->n_pipes;
+        return live_pipes(s);
     if (stat == NN_STAT_CURRENT_SND_PRIORITY)
         return best_priority(s);
     if (stat >= NN_STAT_PROTOCOL && stat <= NN_STAT_TRUNCATED)

@@ -198,6 +198,38 @@ static void a_program_with_an_older_structure(void **state)
     lib_close(t);
 }
 
+static void a_peer_that_left_its_messages_is_no_connection(void **state)
+{
+    (void)state;
+    struct lib_two t = lib_two(NN_PULL, NN_PUSH);
+    lib_send(t.c, "last words");
+    lib_until(lib_poll(t.s, NN_POLLIN, 0));
+    lib_ok(nn_close(t.c));
+    lib_peers(t.s, 0);
+    assert_int_equal(lib_stat(t.s, NN_STAT_BROKEN_CONNECTIONS), 1);
+    lib_expect(t.s, "last words");
+    lib_ok(nn_close(t.s));
+}
+
+static void nn_shutdown_drops_a_connection(void **state)
+{
+    (void)state;
+    char address[160];
+    for (int linger = 0; linger < 1001; linger += 1000) {
+        int s = lib_socket(NN_PULL), c = lib_socket(NN_PUSH);
+        snprintf(address, sizeof address, "%s", lib_listen(s));
+        lib_set(c, NN_LINGER, linger);
+        int id = lib_ok(nn_connect(c, address));
+        lib_peers(s, 1);
+        lib_ok(nn_shutdown(c, id));
+        assert_int_equal(lib_stat(c, NN_STAT_DROPPED_CONNECTIONS), 1);
+        assert_int_equal(lib_stat(c, NN_STAT_BROKEN_CONNECTIONS), 0);
+        lib_until(lib_stat(s, NN_STAT_BROKEN_CONNECTIONS) == 1);
+        assert_int_equal(lib_stat(s, NN_STAT_DROPPED_CONNECTIONS), 0);
+        lib_close((struct lib_two){s, c});
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -214,6 +246,8 @@ int main(void)
         cmocka_unit_test(a_peer_is_described),
         cmocka_unit_test(more_peers_than_room),
         cmocka_unit_test(a_program_with_an_older_structure),
+        cmocka_unit_test(a_peer_that_left_its_messages_is_no_connection),
+        cmocka_unit_test(nn_shutdown_drops_a_connection),
     };
     return cmocka_run_group_tests_name("statistics and pipes", tests, NULL, NULL);
 }
