@@ -376,6 +376,35 @@ static void test_types_of_publications(void **state)
     lib_ok(nn_close(tcp));
 }
 
+static void *device_main(void *arg)
+{
+    const struct lib_two *d = arg;
+    (void)nn_device(d->s, d->c); /* until they are closed */
+    return NULL;
+}
+
+/* A forwarder passes the type on. */
+static void test_types_through_a_device(void **state)
+{
+    struct lib_two d = {lib_socket_in(AF_SP_RAW, NN_PAIR), lib_socket_in(AF_SP_RAW, NN_PAIR)};
+    int a = lib_socket(NN_PAIR), b = lib_socket(NN_PAIR);
+    pthread_t thread;
+    (void)state;
+    ws_join(d.s, a);
+    ws_join(d.c, b);
+    assert_int_equal(pthread_create(&thread, NULL, device_main, &d), 0);
+    for (int i = 0; i < 3; i++) {
+        lib_ok(send_as(a, "t", NN_WS_MSG_TYPE_TEXT, 1));
+        lib_ok(send_as(a, "b", NN_WS_MSG_TYPE_BINARY, 1));
+        assert_int_equal(type_of(b, "t"), NN_WS_MSG_TYPE_TEXT);
+        assert_int_equal(type_of(b, "b"), NN_WS_MSG_TYPE_BINARY);
+    }
+    lib_close(d);
+    pthread_join(thread, NULL);
+    lib_ok(nn_close(a));
+    lib_ok(nn_close(b));
+}
+
 /* A text that is not UTF-8 is the sender's mistake; the receiver drops the connection. */
 static void test_text_that_is_none(void **state)
 {
@@ -459,6 +488,7 @@ int main(void)
         cmocka_unit_test(test_option_counts_when_a_connection_comes),
         cmocka_unit_test(test_types_by_message),
         cmocka_unit_test(test_types_of_publications),
+        cmocka_unit_test(test_types_through_a_device),
         cmocka_unit_test(test_text_that_is_none),
         cmocka_unit_test(test_the_wrong_protocol),
         cmocka_unit_test(test_busy),
