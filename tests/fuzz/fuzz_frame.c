@@ -54,5 +54,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     fuzz_greeting(&sp_frame_sp, data, len);
     fuzz_heads(&sp_frame_sp, data, len);
+    fuzz_heads(&sp_frame_ipc, data, len); /* the greeting is the same */
     return 0;
 }
