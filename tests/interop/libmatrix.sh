@@ -32,7 +32,8 @@ cat_line()
     esac
     case $1-$2 in
         *-push | *-pub) format= ;;
-        nngcat-pair) role=pair0 ;;
+        nngcat-pair) role=pair0 again='-i 20' ;; # its first one waits for the peer
+        nngcat-req) again='-i 20' ;;
     esac
     # nngcat serves the very path that others must ask for, the others serve all.
     [ "$1-$3" = nngcat-bind ] || [ $3 = connect ] || address=${address%/}
@@ -48,16 +49,18 @@ listens()
 }
 # heard FILE ROLE: what the peer of that role says, if it says something.
 heard() { case $2 in pull | sub) ;; *) grep -q "from-$2" "$1" ;; esac; }
-# in_time COMMAND...: whether it succeeds within 20 s; false also when the process $other is gone without it.
+# in_time COMMAND...: whether it succeeds within 20 s; false also when one of the processes $living is gone without it.
 in_time()
 {
     for tries in $(seq 400); do
         "$@" && return
-        [ -z "$other" ] || kill -0 "$other" 2>/dev/null || break
+        for one in $living; do kill -0 "$one" 2>/dev/null || break 2; done
         sleep 0.05
     done
     "$@"
 }
+# said NAME: what was printed in a conversation, for people.
+said() { head -c 60 "$1"/*.out "$1"/*.err | tr -s '\n' ' '; }
 
 # end_all PID...: of this conversation.
 end_all()
@@ -75,10 +78,10 @@ tried()
     mkdir "$name"
     touch "$name/a.out" "$name/b.out"
     eval "$(cat_line "$2" "$3" bind "$at")" >"$name/a.out" 2>"$name/a.err" &
-    a=$! other=$a word=FAILED
+    a=$! living=$! word=FAILED
     if in_time listens "$at"; then
         eval "$(cat_line "$4" "$5" connect "$at")" >"$name/b.out" 2>"$name/b.err" &
-        b=$! other=$b
+        b=$! living="$a $b"
         if in_time heard "$name/a.out" "$5" && in_time heard "$name/b.out" "$3"; then word=good; fi
     fi
     end_all $a $b
@@ -94,8 +97,7 @@ converse()
     for attempt in 1 2 3; do
         if tried "$@" || ! held_up "$1"; then break; fi
     done
-    echo "$word: ${2##*/} as $3 binds, ${4##*/} as $5 connects, ${6%%:*}: $(cat "$1"/*.err | head -n 1)" \
-        >>results
+    echo "$word: ${2##*/} as $3 binds, ${4##*/} as $5 connects, ${6%%:*}: $(said "$1")" >>results
 }
 
 # all_ways PEER SCHEME: nncat and the peer, each protocol, each role, each end: at the same time.

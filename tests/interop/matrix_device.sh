@@ -18,19 +18,19 @@ compiler=$(sed -n 's/^CMAKE_C_COMPILER:[A-Z]*=//p' "$NANOSEAL_BUILD/CMakeCache.t
 # other's protocol is; with equal addresses there is one side.
 passed()
 {
-    name=$1 a= b= d= word=FAILED other=
+    name=$1 a= b= d= word=FAILED living=
     rm -rf "$name"
     rm -f "${4#ipc://}" "${7#ipc://}"
     mkdir "$name"
     touch "$name/a.out" "$name/b.out"
     if [ "$4" = "$7" ]; then sides="$6 ${4%/}"; else sides="$6 ${4%/} $3 ${7%/}"; fi
     ./device $sides 2>"$name/d.err" &
-    d=$! other=$d
+    d=$! living=$!
     if in_time listens "$4" && in_time listens "$7"; then
         eval "$(cat_line "$2" "$3" connect "$4")" >"$name/a.out" 2>"$name/a.err" &
         a=$!
         eval "$(cat_line "$5" "$6" connect "$7")" >"$name/b.out" 2>"$name/b.err" &
-        b=$!
+        b=$! living="$d $a $b"
         if in_time heard "$name/a.out" "$6" && in_time heard "$name/b.out" "$3"; then word=good; fi
     fi
     end_all $d $a $b
@@ -43,7 +43,7 @@ through()
     for attempt in 1 2 3; do
         if passed "$@" || ! held_up "$1"; then break; fi
     done
-    echo "$word: $2 as $3, device $sides, $5 as $6: $(cat "$1"/*.err | head -n 1)" >>results
+    echo "$word: $2 as $3, device $sides, $5 as $6: $(said "$1")" >>results
 }
 
 # devices PROGRAM SCHEME PROGRAM SCHEME: each protocol, at the same time.
