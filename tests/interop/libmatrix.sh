@@ -116,8 +116,8 @@ all_ways()
     for one in $running; do wait "$one" || true; done
 }
 
-# judge WANTED: so many conversations were good, and none was not. Every program has every protocol, also nngcat BUS, whose
-# help does not say so.
+# judge WANTED: so many conversations were good, and none was not. Every program has every protocol, also nngcat BUS,
+# though its help does not say so.
 judge()
 {
     if grep '^FAILED' results; then fail 'see above'; fi

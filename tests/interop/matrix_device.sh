@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# A device of this library with Debian's programs on both sides: each protocol, raw here and cooked there, over equal and
-# different transports.
+# A device of this library with Debian's programs on both sides: each protocol, raw here and cooked there, over equal
+# and different transports.
 . "${0%/*}/libmatrix.sh"
 command -v nanocat >/dev/null || { echo 'nanocat (nanomsg-utils) is missing' >&2; exit 77; }
 command -v nngcat >/dev/null || { echo 'nngcat (nng-utils) is missing' >&2; exit 77; }
