@@ -167,7 +167,7 @@ void sp_loop_retire(struct sp_loop *l, struct sp_retired *r)
 }
 
 void sp_loop_tick(struct sp_loop *l, struct sp_tick *t) { sp_list_push(&l->ticks, &t->link); }
-void sp_waiter_init(struct sp_waiter *w) { sp_list_init(&w->link); }
+void sp_waiter_init(struct sp_waiter *w) { sp_list_init(&w->link), w->ready = false; }
 void sp_waiter_fini(struct sp_waiter *w) { (void)w; }
 void sp_waiter_signal(struct sp_loop *l, struct sp_waiter *w) { (void)l, w->ready = true; }
 bool sp_waiter_ready(struct sp_loop *l, struct sp_waiter *w) { return (void)l, w->ready; }
