@@ -18,41 +18,41 @@
 struct sp_ws_args {
     struct sp_stream *next; /* the layer below */
     struct sp_peer *peer;   /* borrowed */
-    bool dialled;
-    int protocol;      /* of our socket */
-    int peer_protocol; /* of the other side */
-    uint8_t type;      /* of messages that do not say theirs: SP_WS_TEXT, SP_WS_BINARY */
-    const int *rcvmax; /* borrowed: NN_RCVMAXSIZE, which may change */
-    const char *host;  /* dialled: borrowed, for the Host header */
-    size_t host_len;   /* its bytes */
-    const char *path;  /* dialled: borrowed, with the query */
+    bool dialled;           /* we are the client */
+    int protocol;           /* of our socket */
+    int peer_protocol;      /* of the other side */
+    uint8_t type;           /* of messages that do not say theirs: SP_WS_TEXT, SP_WS_BINARY */
+    const int *rcvmax;      /* borrowed: NN_RCVMAXSIZE, which may change */
+    const char *host;       /* dialled: borrowed, for the Host header */
+    size_t host_len;        /* its bytes */
+    const char *path;       /* dialled: borrowed, with the query */
 };
 
 /* Receiving: the reader's. */
 struct sp_ws_rx {
-    bool open;        /* the other side's part of the handshake is done */
-    bool closed;      /* a Close frame, or the end of the stream below */
-    bool stalled;     /* `part` holds what found no room */
-    int err;          /* negative errno that every later call gives */
-    uint8_t *part;    /* bytes from below that are not looked at, owned, or NULL */
-    size_t part_len;  /* how many */
-    size_t part_off;  /* where they begin */
-    bool busy;        /* it stopped to let others have their turn */
-    uint8_t head[8];  /* private head or greeting on its way up */
-    size_t head_left; /* bytes of it still to hand up */
-    uint64_t left;    /* bytes of the frame's body still to come */
-    uint8_t mask[4];  /* turned to the next of them */
-    bool fragments;   /* inside a fragmented message */
-    bool fin;         /* the frame is the message's last */
-    uint8_t type;     /* of the message */
-    unsigned empty;   /* frames in a row that brought nothing */
-    struct sp_utf8 text;
-    uint8_t *join;     /* the fragments so far, or NULL; owned */
-    size_t join_cap;   /* its room */
-    size_t join_len;   /* its bytes */
-    size_t join_off;   /* of them handed up */
-    bool joined;       /* the message is whole: it is being handed up */
-    atomic_bool ready; /* for want: readv has something without the kernel */
+    bool open;           /* the other side's part of the handshake is done */
+    bool closed;         /* a Close frame, or the end of the stream below */
+    bool stalled;        /* `part` holds what found no room */
+    int err;             /* negative errno that every later call gives */
+    uint8_t *part;       /* bytes from below that are not looked at, owned, or NULL */
+    size_t part_len;     /* how many */
+    size_t part_off;     /* where they begin */
+    bool busy;           /* it stopped to let others have their turn */
+    uint8_t head[8];     /* private head or greeting on its way up */
+    size_t head_left;    /* bytes of it still to hand up */
+    uint64_t left;       /* bytes of the frame's body still to come */
+    uint8_t mask[4];     /* turned to the next of them */
+    bool fragments;      /* inside a fragmented message */
+    bool fin;            /* the frame is the message's last */
+    uint8_t type;        /* of the message */
+    unsigned empty;      /* frames in a row that brought nothing */
+    struct sp_utf8 text; /* of a text message under way */
+    uint8_t *join;       /* the fragments so far, or NULL; owned */
+    size_t join_cap;     /* its room */
+    size_t join_len;     /* its bytes */
+    size_t join_off;     /* of them handed up */
+    bool joined;         /* the message is whole: it is being handed up */
+    atomic_bool ready;   /* for want: readv has something without the kernel */
 };
 
 /* Sending: the writer's. */
@@ -73,14 +73,14 @@ struct sp_ws_tx {
 };
 
 struct sp_ws {
-    struct sp_stream base;
-    struct sp_ws_args args;
-    bool started;        /* the layer below has no handshake, or it is done */
-    struct sp_http http; /* the handshake; the reader's until it is open, then the writer's */
-    int close_code;      /* to say when all ends: 0 nothing, else of a Close frame; the reader's */
-    struct sp_ws_rx rx;
-    struct sp_ws_tx tx;
-    sp_mutex pong_lock;              /* a leaf */
+    struct sp_stream base;  /* what the connection sees; first */
+    struct sp_ws_args args; /* as given */
+    bool started;           /* the layer below has no handshake, or it is done */
+    struct sp_http http;    /* the handshake; the reader's until it is open, then the writer's */
+    int close_code;     /* to say when all ends: 0 nothing, else of a Close frame; the reader's */
+    struct sp_ws_rx rx; /* one thread at a time */
+    struct sp_ws_tx tx; /* likewise, another perhaps */
+    sp_mutex pong_lock; /* a leaf */
     uint8_t pong[SP_WS_CONTROL_MAX]; /* answer to the last ping; under pong_lock */
     uint8_t pong_len;                /* its bytes; under pong_lock */
     atomic_bool pong_due;            /* there is one; set under pong_lock */
