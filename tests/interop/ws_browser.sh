@@ -14,7 +14,8 @@ serve pair ws --pair -D 'hello page' -i 0.1 --raw
 timeout 120 "$browser" --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run \
     --user-data-dir="$dir/profile" --remote-debugging-port=0 \
     "file://$page#${rep##*:},${pub##*:},${at##*:}" >browser.out 2>browser.err &
-pids="$pids $!"
+window=$!
+pids="$pids $window"
 
 told() { grep -q "^page: $1" rep.out || { ! grep -q '^page: failed' rep.out || fail "$(grep 'page: failed' rep.out)"; false; }; }
 tries=1200 # the browser takes its time to start
@@ -35,3 +36,9 @@ wait_for grep -q 'grüße als Text' pair.out
 kill -INT "$publisher"
 wait_for told 'closed 1000 true'
 echo 'the page: ' && grep '^page: ' rep.out
+
+# Its processes go on writing for a moment.
+kill "$window"
+wait "$window" || true
+forget() { rm -rf "$dir/profile" 2>rm.err; }
+wait_for forget
