@@ -365,7 +365,7 @@ NN_EXPORT int nn_device(int s1, int s2);
 /* As it is now. */
 #define NN_STAT_CURRENT_CONNECTIONS 201
 #define NN_STAT_INPROGRESS_CONNECTIONS 202
-#define NN_STAT_CURRENT_EP_ERRORS 203 /* endpoints whose last attempt failed */
+#define NN_STAT_CURRENT_EP_ERRORS 203 /* endpoints that failed to connect or lost their connection */
 /* Counted since the socket was opened. */
 #define NN_STAT_MESSAGES_SENT 301
 #define NN_STAT_MESSAGES_RECEIVED 302

@@ -160,6 +160,13 @@ static void ep_answered(struct sp_ep *ep)
     ep->sock->stats[SP_ST_INPROGRESS]--;
 }
 
+/* In error, as long as it has no connection. */
+static void ep_failing(struct sp_ep *ep)
+{
+    ep->sock->stats[SP_ST_EP_ERRORS] += !ep->failing;
+    ep->failing = true;
+}
+
 void sp_ep_failed(struct sp_ep *ep, int err, enum sp_reason why, const char *address,
                   const char *detail)
 {
@@ -167,8 +174,7 @@ void sp_ep_failed(struct sp_ep *ep, int err, enum sp_reason why, const char *add
     ep_answered(ep);
     if (!ep->stopped) {
         s->stats[SP_ST_CONNECT_ERRORS]++;
-        s->stats[SP_ST_EP_ERRORS] += !ep->failing;
-        ep->failing = true;
+        ep_failing(ep);
         sp_sock_reason(s, ep, why, err, address, detail);
         ep_again(ep);
     }
@@ -189,6 +195,8 @@ void sp_ep_closed(struct sp_ep *ep)
 {
     if (sp_now() - ep->opened >= (uint64_t)ep->reconnect_ivl * SP_MS)
         ep->ivl_ms = 0;
+    if (!ep->stopped)
+        ep_failing(ep);
     ep_again(ep);
 }
 

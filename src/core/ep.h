@@ -18,13 +18,13 @@ struct sp_ep {
     bool dialler;                 /* nn_connect */
     bool stopped;                 /* nn_shutdown or nn_close came; under the lock */
     bool attempting;              /* a dial is under way; under the lock */
-    int refs;               /* the socket's list, each pipe, a dial under way; under the lock */
-    int ivl_ms;             /* back-off now; 0: start again from NN_RECONNECT_IVL */
-    uint64_t opened;        /* when the dialled pipe opened, for the reset of the back-off */
-    struct sp_timer timer;  /* next dial */
-    bool failing;           /* the last attempt failed: counted as an endpoint in error */
-    bool told;              /* a line about the two below was printed since the last success */
-    int told_why, told_err; /* reason and errno of the failure that was printed last */
+    int refs;              /* the socket's list, each pipe, a dial under way; under the lock */
+    int ivl_ms;            /* back-off now; 0: start again from NN_RECONNECT_IVL */
+    uint64_t opened;       /* when the dialled pipe opened, for the reset of the back-off */
+    struct sp_timer timer; /* next dial */
+    bool failing; /* the last attempt failed or the connection is lost: counted as in error */
+    bool told;    /* a line about the two below was printed since the last success */
+    int told_why, told_err;           /* reason and errno of the failure that was printed last */
     struct sp_out stop_out, free_out; /* outbox entries: ends it, retires it */
     struct sp_retired retired;        /* freed by the loop */
     char address[SP_URL_MAX + 16];    /* as given, or with the bound port once known */

@@ -140,6 +140,30 @@ static void statistics_of_reconnecting(void)
     SHOW(nn_get_statistic(c, NN_STAT_CURRENT_EP_ERRORS));
 }
 
+static void statistics_of_losing(void)
+{
+    static const char *const schemes[] = {"tcp", "ws", "ipc"};
+    char address[64], what[64];
+    for (int i = 0; i < 3; i++) {
+        snprintf(address, sizeof address, "%s%s", schemes[i], free_address() + 3);
+        if (i == 2)
+            strcpy(address, "ipc://losing.ipc");
+        int s = open_socket(AF_SP, NN_PAIR), c = open_socket(AF_SP, NN_PAIR);
+        quietly(c, NN_RECONNECT_IVL, 100000);
+        SHOW(nn_bind(s, address));
+        SHOW(nn_connect(c, address));
+        wait_for(c, NN_STAT_CURRENT_CONNECTIONS, 1);
+        wait_for(s, NN_STAT_CURRENT_CONNECTIONS, 1);
+        SHOW(nn_shutdown(s, 1));
+        wait_for(c, NN_STAT_CURRENT_CONNECTIONS, 0);
+        pause_ms(50);
+        snprintf(what, sizeof what, "%s, server", schemes[i]);
+        show_statistics(what, s);
+        snprintf(what, sizeof what, "%s, client", schemes[i]);
+        show_statistics(what, c);
+    }
+}
+
 static int pairing[2]
                   [2]; /* domain and protocol of each end; protocol 0 is no socket, -1 a bad one */
 
@@ -237,6 +261,7 @@ int main(void)
     run("statistics", statistics);
     run("statistics of connecting", statistics_of_connecting);
     run("statistics of reconnecting", statistics_of_reconnecting);
+    run("statistics of losing", statistics_of_losing);
     device_pairings();
     run("device forwards", device_forwards);
     run("device ends", device_ends_with_term);

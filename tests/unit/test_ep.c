@@ -141,7 +141,9 @@ static void a_connection_that_lasted_starts_the_interval_again(void **state)
         again();
     }
     LOCKED(sp_ep_opened(mem_ep));
+    assert_int_equal(stat_of(SP_ST_EP_ERRORS), 0);
     LOCKED(sp_ep_closed(mem_ep)); /* at once: it goes on */
+    assert_int_equal(stat_of(SP_ST_EP_ERRORS), 1);
     assert_in_range(next_ms(), 500000, 800000);
     LOCKED(mem_ep->opened = sp_now() - (uint64_t)200000 * SP_MS);
     LOCKED(sp_ep_closed(mem_ep));
