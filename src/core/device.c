@@ -85,7 +85,7 @@ static int device_take(struct device *d, struct sp_sock *s)
     return n ? n : rc;
 }
 
-/* Takes m, which nobody could be sent. */
+/* Takes m, which could not be sent. A protocol that keeps it sends it before anything newer. */
 static void device_return(struct sp_sock *s, struct sp_msg *m)
 {
     if (s->proto->unsent && !s->closed) {
@@ -100,18 +100,15 @@ static void device_return(struct sp_sock *s, struct sp_msg *m)
 static int device_give(struct device *d, struct sp_sock *s, int n)
 {
     sp_sock_lock(s);
-    int rc = s->closed ? -EAGAIN : 0;
     for (int i = 0; i < n; i++) {
         struct sp_msg *m = &d->msgs[i];
         size_t len = m->body_len;
-        if (rc != -EAGAIN) /* the rest stays behind this one */
-            rc = s->proto->send(s, m);
-        if (rc < 0)
+        if (s->closed || s->proto->send(s, m) < 0)
             device_return(s, m);
         s->stats[SP_ST_SENT] += !s->closed;
         s->stats[SP_ST_BYTES_SENT] += s->closed ? 0 : len;
     }
-    rc = s->closed ? -EBADF : 0;
+    int rc = s->closed ? -EBADF : 0;
     sp_sock_notify(s);
     if (sp_sock_unlock(s) < 0) { /* the one that was written in place */
         sp_sock_lock(s);

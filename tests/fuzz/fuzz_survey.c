@@ -109,6 +109,7 @@ static void app_send(uint8_t how)
         run.except = first;
     }
     bool in_hand = run.stack_len > 0;
+    bool can = in_hand && run.asker && !run.asker->gone && run.asker->pipe.can_send;
     run.sending = true;
     int rc = sp_sock_send(run.s, &m, NN_DONTWAIT);
     run.sending = false;
@@ -120,7 +121,7 @@ static void app_send(uint8_t how)
     else
         sim_check(rc == 0 || rc == -ENOMEM);
     if (run.protocol == NN_RESPONDENT)
-        sim_check(run.n_out <= 1);
+        sim_check(run.n_out <= 1 && (!can || rc < 0 || run.n_out == 1));
     if (rc == 0 && survey) {
         run.open = true;
         if (run.n_out == 0)
@@ -204,6 +205,13 @@ static void set_deadline(uint8_t how)
     sim_check(rc == (run.domain == AF_SP && run.protocol == NN_SURVEYOR ? 0 : -ENOPROTOOPT));
 }
 
+static void leave(struct sim_pipe *f)
+{
+    if (f == run.asker)
+        run.asker = NULL;
+    (void)sim_leave(f);
+}
+
 static void happen(void)
 {
     uint8_t op = next(), which = next();
@@ -214,9 +222,7 @@ static void happen(void)
         sim_fail_at = which % 4;
         break;
     case 1:
-        if (f == run.asker)
-            run.asker = NULL, run.only = NULL;
-        (void)sim_leave(f);
+        leave(f);
         break;
     case 2:
         (void)sim_join(run.s);
@@ -244,7 +250,7 @@ static void happen(void)
         deliver(f, (uint8_t)(op / 12 * 13 + which));
     }
     if (f->closing)
-        (void)sim_leave(f);
+        leave(f);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
