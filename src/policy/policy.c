@@ -27,7 +27,7 @@ static struct {
     struct sp_policy_file system; /* the machine's */
     struct sp_policy_file user;   /* the environment's */
     struct sp_keyring keys;       /* TLS configurations */
-    char said[SP_POLICY_WHY];     /* the last message, so that none is repeated */
+    char said[2 * SP_POLICY_WHY]; /* the last message, so that none is repeated */
 } policy;
 
 /* A decision with all that is needed to carry it out, whatever becomes of the files. */
