@@ -221,6 +221,7 @@ static void nn_shutdown_drops_a_connection(void **state)
         lib_set(c, NN_LINGER, linger);
         int id = lib_ok(nn_connect(c, address));
         lib_peers(s, 1);
+        lib_peers(c, 1);
         lib_ok(nn_shutdown(c, id));
         assert_int_equal(lib_stat(c, NN_STAT_DROPPED_CONNECTIONS), 1);
         assert_int_equal(lib_stat(c, NN_STAT_BROKEN_CONNECTIONS), 0);
