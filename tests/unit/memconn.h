@@ -151,7 +151,10 @@ const struct sp_protocol *const sp_protocols[] = {&mem_protocol, &mem_fan_out, N
 /* A test of what is below defines MEM_TCP to have that as well. */
 #ifdef MEM_TCP
 extern const struct sp_transport sp_tcp;
-const struct sp_transport *const sp_transports[] = {&mem_transport, &sp_tcp, NULL};
+/* tcp whose handshakes seem to compute: attempts wait for a worker. */
+static struct sp_stream_row mem_busy_row;
+static const struct sp_transport mem_busy = {.scheme = "busy", .row = &mem_busy_row, SP_STREAM_OPS};
+const struct sp_transport *const sp_transports[] = {&mem_transport, &sp_tcp, &mem_busy, NULL};
 const struct sp_optlevel *const sp_optlevels[] = {&sp_tcp_opts, NULL};
 #else
 const struct sp_transport *const sp_transports[] = {&mem_transport, NULL};

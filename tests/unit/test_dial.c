@@ -69,12 +69,14 @@ static int answer(void)
     return fd;
 }
 
-static void dial(const char *host)
+static void dial_by(const char *scheme, const char *host)
 {
     char text[100];
-    snprintf(text, sizeof text, "tcp://%s:%d", host, port);
+    snprintf(text, sizeof text, "%s://%s:%d", scheme, host, port);
     assert_true(sp_sock_add_ep(sock, text, true) > 0);
 }
+
+static void dial(const char *host) { dial_by("tcp", host); }
 
 static int setup(void **state)
 {
@@ -267,6 +269,86 @@ static void lack_of_memory_fails_an_attempt_or_the_call(void **state)
     close(fd);
 }
 
+/* ---- workers that are busy ---- */
+
+struct chore {
+    struct sp_job job;
+    sem_t go;           /* posted: it may end */
+    atomic_bool ended;  /* it has */
+};
+
+static void chore_run(struct sp_job *j)
+{
+    struct chore *c = SP_CONTAINER(j, struct chore, job);
+    sem_wait(&c->go);
+    atomic_store(&c->ended, true);
+}
+
+static void keep_busy(struct chore c[2])
+{
+    for (int i = 0; i < 2; i++) {
+        c[i] = (struct chore){.job.run = chore_run};
+        sem_init(&c[i].go, 0, 0);
+        assert_int_equal(sp_work_submit(SP_WORK_CPU, &c[i].job), 0);
+    }
+    mem_busy_row = sp_row_tcp;
+    mem_busy_row.computes = true;
+}
+
+static void let_go(struct chore c[2])
+{
+    for (int i = 0; i < 2; i++)
+        sem_post(&c[i].go);
+    for (int i = 0; i < 2; i++)
+        UNTIL(atomic_load(&c[i].ended));
+}
+
+/* Nobody is called before there is time to speak to him. */
+static void an_attempt_waits_for_a_worker_where_handshakes_compute(void **state)
+{
+    (void)state;
+    struct chore c[2];
+    listener_open(5);
+    keep_busy(c);
+    dial_by("busy", "127.0.0.1");
+    struct pollfd p = {.fd = listener, .events = POLLIN};
+    assert_int_equal(poll(&p, 1, 30), 0);
+    let_go(c);
+    int fd = answer();
+    UNTIL(stat_of(SP_ST_ESTABLISHED) == 1);
+    close(fd);
+}
+
+static void closing_does_not_wait_for_a_worker(void **state)
+{
+    (void)state;
+    struct chore c[2];
+    int fds = sp_fd_count();
+    listener_open(5);
+    keep_busy(c);
+    dial_by("busy", "127.0.0.1");
+    mem_end();
+    assert_int_equal(sp_fd_count(), fds);
+    let_go(c);
+    struct pollfd p = {.fd = listener, .events = POLLIN};
+    assert_int_equal(poll(&p, 1, 10), 0);
+}
+
+/* Who waits for too long fails, and tries again. */
+static void the_deadline_holds_for_that_too(void **state)
+{
+    (void)state;
+    struct chore c[2];
+    listener_open(5);
+    keep_busy(c);
+    sock->handshake_ms = 20;
+    sock->ivl = 1;
+    dial_by("busy", "127.0.0.1");
+    UNTIL(stat_of(SP_ST_REASON + (int)SP_REASON_TIMEOUT) >= 2);
+    LOCKED(sock->handshake_ms = 10000);
+    let_go(c);
+}
+
 #define DIAL_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -281,6 +363,9 @@ int main(void)
         DIAL_TEST(a_name_that_is_none_is_asked_for_again),
         DIAL_TEST(the_deadline_holds_for_the_look_up_too),
         DIAL_TEST(closing_does_not_wait_for_a_look_up),
+        DIAL_TEST(an_attempt_waits_for_a_worker_where_handshakes_compute),
+        DIAL_TEST(closing_does_not_wait_for_a_worker),
+        DIAL_TEST(the_deadline_holds_for_that_too),
         DIAL_TEST(lack_of_memory_fails_an_attempt_or_the_call),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
