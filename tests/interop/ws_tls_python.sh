@@ -17,7 +17,7 @@ echo 'subjectAltName=IP:127.0.0.1' >hub.ext
 openssl x509 -req -in hub.csr -CA root.pem -CAkey root.key -CAcreateserial -extfile hub.ext -out hub.pem -days 2 \
     2>openssl.out || fail "$(cat openssl.out)"
 
-for python in "${PYTHON:-python3}" /usr/bin/python3; do # Debian's module belongs to Debian's Python
+for python in "${PYTHON:-python3}" $(which -a python3); do # the module belongs to one of them, perhaps
     if "$python" -c 'import websockets' 2>/dev/null; then
         "$python" "$script" "$nncat"
         exit
