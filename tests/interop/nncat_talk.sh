@@ -12,7 +12,7 @@ serve sub tcp --sub --subscribe b --subscribe cc -n 3 -A --stats
 for word in a bb c ccc d b; do
     echo $word >>words
 done
-timeout 20 sh -c 'while :; do while read w; do
+timeout 120 sh -c 'while :; do while read w; do
     "$0" -q --pub --connect "$1" -D "$w" -d 0.2; done <words; done' "$nncat" "$at" 2>pub.err &
 pids="$pids $!"
 wait "$pid" || fail 'the SUB ended with an error'
@@ -43,7 +43,7 @@ same 'after SIGINT' $got 130
 # A survey: answers of both, then over; with --count it is over as soon as there are so many, or too few came.
 serve survey tcp --surveyor -D who -A -i 0.2 -n 4
 for name in left right; do
-    timeout 20 "$nncat" -q --respondent --connect "$at" -D $name 2>$name.err &
+    timeout 120 "$nncat" -q --respondent --connect "$at" -D $name 2>$name.err &
     pids="$pids $!"
 done
 wait "$pid" || fail 'the surveyor ended with an error'
