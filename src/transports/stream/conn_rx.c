@@ -14,6 +14,7 @@
     (SP_SLAB_SIZE / 2) /* up to here bytes are copied out of the slab: a queue holds at most twice \
                           what it counts */
 #define LARGE  16384   /* bodies above are read into a chunk of their own */
+#define GROW   8       /* room for a large body: at most so many times what has come of it */
 #define SNIFF  4096    /* how far to read beyond a large body */
 #define ROUNDS 4       /* reads in one event */
 #define FRONT  ((sizeof(struct rx_seg) + 15) & ~(size_t)15)
@@ -151,7 +152,7 @@ static int big_grow(struct sp_conn *c)
 {
     if (c->big_have < c->big->cap)
         return 0;
-    size_t cap = c->big_len / 2 < c->big->cap ? c->big_len : 2 * c->big->cap;
+    size_t cap = c->big_len / GROW < c->big->cap ? c->big_len : GROW * c->big->cap;
     struct sp_chunk *more = sp_chunk_grow(c->big, cap);
     if (!more)
         return -ENOMEM;
@@ -375,9 +376,10 @@ void conn_rx(struct sp_conn *c)
             rx_end(&r, SP_REASON_LIMIT, -ENOMEM, "no memory to receive");
         else if (!rx_discard(c, slab, &r))
             rx_read(c, slab, &r);
-        if (i + 1 == ROUNDS && r.more) { /* let others have their turn */
+        if (r.more && (i + 1 == ROUNDS || r.seg[0])) { /* let others have their turn */
             r.more = false;
-            sp_loop_post(c->loop, &c->attend);
+            if (c->st->ops->want(c->st) & POLLIN) /* else the descriptor says so again */
+                sp_loop_post(c->loop, &c->attend);
         }
         rx_publish(c, &r);
     }
