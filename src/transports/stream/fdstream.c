@@ -4,9 +4,18 @@
 #include "../../base/fds.h"
 #include "stream.h"
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/socket.h>
+
+#define LOW_MAX (4 << 20)
+
+struct fdstream {
+    struct sp_stream st; /* first */
+    int low;             /* bytes that may wait in the kernel unsent, as far as we raised it */
+};
 
 static ssize_t again(ssize_t n)
 {
@@ -23,10 +32,27 @@ static ssize_t fd_readv(struct sp_stream *s, const struct iovec *iov, int n)
     return again(recvmsg(s->fd, &m, 0));
 }
 
+/* A message larger than what may wait unsent would leave in steps of that, with a wake-up each:
+ * from the first one on this connection may have as much as that message. */
+static void fd_large(struct sp_stream *s, size_t len)
+{
+    struct fdstream *f = (struct fdstream *)s;
+    int low = len < LOW_MAX ? (int)len : LOW_MAX;
+    if (low <= f->low)
+        return;
+    f->low = low;
+#ifdef TCP_NOTSENT_LOWAT
+    (void)setsockopt(s->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &low, sizeof low);
+#endif
+}
+
 static ssize_t fd_writev(struct sp_stream *s, const struct iovec *iov, int n)
 {
     if (n == 0)
         return 0;
+    const struct iovec *last = &iov[n - 1];
+    if (last->iov_len > SP_FD_LOW)
+        fd_large(s, last->iov_len);
     struct msghdr m = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)n};
     return again(n == 1 ? send(s->fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL)
                         : sendmsg(s->fd, &m, MSG_NOSIGNAL));
@@ -59,10 +85,12 @@ static const struct sp_stream_ops ops = {
 
 struct sp_stream *sp_fdstream_new(int fd, struct sp_peer *peer)
 {
-    struct sp_stream *s = sp_calloc(1, sizeof *s);
-    if (s)
-        *s = (struct sp_stream){.ops = &ops, .peer = peer, .fd = fd};
-    return s;
+    struct fdstream *f = sp_calloc(1, sizeof *f);
+    if (!f)
+        return NULL;
+    f->st = (struct sp_stream){.ops = &ops, .peer = peer, .fd = fd};
+    f->low = SP_FD_LOW;
+    return &f->st;
 }
 
 void sp_peer_reason(struct sp_peer *p, enum sp_reason why, const char *fmt, ...)

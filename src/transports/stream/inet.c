@@ -148,7 +148,7 @@ int sp_inet_resolve(const struct sp_hostport *hp, bool ipv4only, struct sp_addr 
  * silent peer from swallowing megabytes. */
 static void inet_tune(int fd)
 {
-    int one = 1, low = 65536;
+    int one = 1, low = SP_FD_LOW;
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 #ifdef TCP_NOTSENT_LOWAT
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &low, sizeof low);

@@ -47,6 +47,9 @@ struct sp_stream {
     int fd;                          /* descriptor to watch; owned by the bottom layer */
 };
 
+/* Bytes that may wait in the kernel unsent, so that a silent peer does not swallow megabytes. */
+#define SP_FD_LOW 65536
+
 /* The bottom: a connected, non-blocking socket noted with sp_fd_keep. Takes fd on success. NULL: no
  * memory. */
 struct sp_stream *sp_fdstream_new(int fd, struct sp_peer *peer) SP_MUST_CHECK;
