@@ -35,4 +35,16 @@ int sp_answer_recv_raw(struct sp_sock *s, struct sp_msg *m);
 int sp_answer_ready_raw(struct sp_sock *s);
 void sp_answer_unsent(struct sp_sock *s, struct sp_pipe *p, struct sp_msg *m);
 
+/* The rows of a protocol that answers: what both of them have, and what each has. */
+#define SP_ANSWER_ROW                                                                              \
+    .caps = SP_CAN_RECV | SP_CAN_SEND, .sock_size = sizeof(struct sp_answer),                      \
+    .pipe_size = sizeof(struct sp_answer_pipe), .init = sp_answer_init,                            \
+    .attach = sp_answer_attach, .detach = sp_answer_detach, .hangup = sp_answer_hangup,            \
+    .readable = sp_answer_readable, .writable = sp_answer_writable, .unsent = sp_answer_unsent
+#define SP_ANSWER_COOKED                                                                           \
+    SP_ANSWER_ROW, .send = sp_answer_send, .recv = sp_answer_recv, .ready = sp_answer_ready
+#define SP_ANSWER_RAW                                                                              \
+    SP_ANSWER_ROW, .send = sp_answer_send_raw, .recv = sp_answer_recv_raw,                         \
+                   .ready = sp_answer_ready_raw
+
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* PAIR, cooked and raw the same: one peer, both directions, nothing added to a message.
  *
- * Failure modes: while there is a peer others are refused, and go on trying. Once it is gone the next is taken, though
- * what the old one sent may not be received yet; that is received first. What the old one was not sent goes to the new
- * one before anything else. */
+ * Failure modes: while there is a peer others are refused, and go on trying. Once it is gone the
+ * next is taken, though what the old one sent may not be received yet; that is received first. What
+ * the old one was not sent goes to the new one before anything else. */
 #include "backlog.h"
 #include "fq.h"
 #include <errno.h>
@@ -119,22 +119,13 @@ static void pair_unsent(struct sp_sock *s, struct sp_pipe *p, struct sp_msg *m)
     pair_tick(s);
 }
 
-const struct sp_protocol sp_pair = {
-    .domain = AF_SP, .id = NN_PAIR, .peer = NN_PAIR,
-    .caps = SP_CAN_RECV | SP_CAN_SEND,
-    .sock_size = sizeof(struct pair), .pipe_size = sizeof(struct pair_pipe),
-    .init = pair_init, .fini = pair_fini,
-    .attach = pair_attach, .detach = pair_detach, .hangup = pair_hangup,
-    .readable = pair_readable, .writable = pair_writable,
-    .send = pair_send, .recv = pair_recv, .ready = pair_ready, .tick = pair_tick, .unsent = pair_unsent,
-};
+/* Cooked and raw differ in nothing else. */
+#define PAIR_ROW                                                                                   \
+    .id = NN_PAIR, .peer = NN_PAIR, .caps = SP_CAN_RECV | SP_CAN_SEND,                             \
+    .sock_size = sizeof(struct pair), .pipe_size = sizeof(struct pair_pipe), .init = pair_init,    \
+    .fini = pair_fini, .attach = pair_attach, .detach = pair_detach, .hangup = pair_hangup,        \
+    .readable = pair_readable, .writable = pair_writable, .send = pair_send, .recv = pair_recv,    \
+    .ready = pair_ready, .tick = pair_tick, .unsent = pair_unsent
 
-const struct sp_protocol sp_pair_raw = {
-    .domain = AF_SP_RAW, .id = NN_PAIR, .peer = NN_PAIR,
-    .caps = SP_CAN_RECV | SP_CAN_SEND,
-    .sock_size = sizeof(struct pair), .pipe_size = sizeof(struct pair_pipe),
-    .init = pair_init, .fini = pair_fini,
-    .attach = pair_attach, .detach = pair_detach, .hangup = pair_hangup,
-    .readable = pair_readable, .writable = pair_writable,
-    .send = pair_send, .recv = pair_recv, .ready = pair_ready, .tick = pair_tick, .unsent = pair_unsent,
-};
+const struct sp_protocol sp_pair = {.domain = AF_SP, PAIR_ROW};
+const struct sp_protocol sp_pair_raw = {.domain = AF_SP_RAW, PAIR_ROW};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* PUB, cooked and raw the same: each message goes to all subscribers, and nn_send never waits.
  *
- * Failure modes: a subscriber that is full misses the message, which is counted. A subscriber that sends anything is
- * no subscriber: its pipe is closed. */
+ * Failure modes: a subscriber that is full misses the message, which is counted. A subscriber that
+ * sends anything is no subscriber: its pipe is closed. */
 #include "dist.h"
 #include <nanomsg/nn.h>
 #include <nanomsg/pubsub.h>
@@ -64,20 +64,12 @@ static int pub_ready(struct sp_sock *s)
     return SP_CAN_SEND;
 }
 
-const struct sp_protocol sp_pub = {
-    .domain = AF_SP, .id = NN_PUB, .peer = NN_SUB,
-    .caps = SP_CAN_SEND, .fan_out = true,
-    .sock_size = sizeof(struct pub), .pipe_size = sizeof(struct pub_pipe),
-    .init = pub_init, .attach = pub_attach, .detach = pub_detach, .hangup = pub_detach,
-    .readable = pub_readable, .writable = pub_writable,
-    .send = pub_send, .ready = pub_ready,
-};
+/* Cooked and raw differ in nothing else. */
+#define PUB_ROW                                                                                    \
+    .id = NN_PUB, .peer = NN_SUB, .caps = SP_CAN_SEND, .fan_out = true,                            \
+    .sock_size = sizeof(struct pub), .pipe_size = sizeof(struct pub_pipe), .init = pub_init,       \
+    .attach = pub_attach, .detach = pub_detach, .hangup = pub_detach, .readable = pub_readable,    \
+    .writable = pub_writable, .send = pub_send, .ready = pub_ready
 
-const struct sp_protocol sp_pub_raw = {
-    .domain = AF_SP_RAW, .id = NN_PUB, .peer = NN_SUB,
-    .caps = SP_CAN_SEND, .fan_out = true,
-    .sock_size = sizeof(struct pub), .pipe_size = sizeof(struct pub_pipe),
-    .init = pub_init, .attach = pub_attach, .detach = pub_detach, .hangup = pub_detach,
-    .readable = pub_readable, .writable = pub_writable,
-    .send = pub_send, .ready = pub_ready,
-};
+const struct sp_protocol sp_pub = {.domain = AF_SP, PUB_ROW};
+const struct sp_protocol sp_pub_raw = {.domain = AF_SP_RAW, PUB_ROW};

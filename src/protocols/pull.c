@@ -59,20 +59,12 @@ static int pull_ready(struct sp_sock *s)
     return sp_fq_ready(&x->fq) ? SP_CAN_RECV : 0;
 }
 
-const struct sp_protocol sp_pull = {
-    .domain = AF_SP, .id = NN_PULL, .peer = NN_PUSH,
-    .caps = SP_CAN_RECV,
-    .sock_size = sizeof(struct pull), .pipe_size = sizeof(struct pull_pipe),
-    .init = pull_init, .attach = pull_attach, .detach = pull_detach,
-    .readable = pull_readable, .writable = pull_writable,
-    .recv = pull_recv, .ready = pull_ready,
-};
+/* Cooked and raw differ in nothing else. */
+#define PULL_ROW                                                                                   \
+    .id = NN_PULL, .peer = NN_PUSH, .caps = SP_CAN_RECV, .sock_size = sizeof(struct pull),         \
+    .pipe_size = sizeof(struct pull_pipe), .init = pull_init, .attach = pull_attach,               \
+    .detach = pull_detach, .readable = pull_readable, .writable = pull_writable,                   \
+    .recv = pull_recv, .ready = pull_ready
 
-const struct sp_protocol sp_pull_raw = {
-    .domain = AF_SP_RAW, .id = NN_PULL, .peer = NN_PUSH,
-    .caps = SP_CAN_RECV,
-    .sock_size = sizeof(struct pull), .pipe_size = sizeof(struct pull_pipe),
-    .init = pull_init, .attach = pull_attach, .detach = pull_detach,
-    .readable = pull_readable, .writable = pull_writable,
-    .recv = pull_recv, .ready = pull_ready,
-};
+const struct sp_protocol sp_pull = {.domain = AF_SP, PULL_ROW};
+const struct sp_protocol sp_pull_raw = {.domain = AF_SP_RAW, PULL_ROW};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* PUSH, cooked and raw the same: each message goes to one pipe, by priority and then round robin.
  *
- * Failure modes: with no pipe that can send, nn_send waits. What a dying pipe had not sent goes to another before
- * anything newer. A peer that sends anything is no PULL: its pipe is closed. */
+ * Failure modes: with no pipe that can send, nn_send waits. What a dying pipe had not sent goes to
+ * another before anything newer. A peer that sends anything is no PULL: its pipe is closed. */
 #include "backlog.h"
 #include "lb.h"
 #include <errno.h>
@@ -96,22 +96,13 @@ static void push_unsent(struct sp_sock *s, struct sp_pipe *p, struct sp_msg *m)
     push_tick(s);
 }
 
-const struct sp_protocol sp_push = {
-    .domain = AF_SP, .id = NN_PUSH, .peer = NN_PULL,
-    .caps = SP_CAN_SEND,
-    .sock_size = sizeof(struct push), .pipe_size = sizeof(struct push_pipe),
-    .init = push_init, .fini = push_fini,
-    .attach = push_attach, .detach = push_detach, .hangup = push_detach,
-    .readable = push_readable, .writable = push_writable,
-    .send = push_send, .ready = push_ready, .tick = push_tick, .unsent = push_unsent,
-};
+/* Cooked and raw differ in nothing else. */
+#define PUSH_ROW                                                                                   \
+    .id = NN_PUSH, .peer = NN_PULL, .caps = SP_CAN_SEND, .sock_size = sizeof(struct push),         \
+    .pipe_size = sizeof(struct push_pipe), .init = push_init, .fini = push_fini,                   \
+    .attach = push_attach, .detach = push_detach, .hangup = push_detach,                           \
+    .readable = push_readable, .writable = push_writable, .send = push_send, .ready = push_ready,  \
+    .tick = push_tick, .unsent = push_unsent
 
-const struct sp_protocol sp_push_raw = {
-    .domain = AF_SP_RAW, .id = NN_PUSH, .peer = NN_PULL,
-    .caps = SP_CAN_SEND,
-    .sock_size = sizeof(struct push), .pipe_size = sizeof(struct push_pipe),
-    .init = push_init, .fini = push_fini,
-    .attach = push_attach, .detach = push_detach, .hangup = push_detach,
-    .readable = push_readable, .writable = push_writable,
-    .send = push_send, .ready = push_ready, .tick = push_tick, .unsent = push_unsent,
-};
+const struct sp_protocol sp_push = {.domain = AF_SP, PUSH_ROW};
+const struct sp_protocol sp_push_raw = {.domain = AF_SP_RAW, PUSH_ROW};

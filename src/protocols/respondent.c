@@ -5,39 +5,6 @@
 #include <nanomsg/survey.h>
 
 const struct sp_protocol sp_respondent = {
-    .domain = AF_SP,
-    .id = NN_RESPONDENT,
-    .peer = NN_SURVEYOR,
-    .caps = SP_CAN_RECV | SP_CAN_SEND,
-    .sock_size = sizeof(struct sp_answer),
-    .pipe_size = sizeof(struct sp_answer_pipe),
-    .init = sp_answer_init,
-    .attach = sp_answer_attach,
-    .detach = sp_answer_detach,
-    .hangup = sp_answer_hangup,
-    .readable = sp_answer_readable,
-    .writable = sp_answer_writable,
-    .send = sp_answer_send,
-    .recv = sp_answer_recv,
-    .ready = sp_answer_ready,
-    .unsent = sp_answer_unsent,
-};
-
+    .domain = AF_SP, .id = NN_RESPONDENT, .peer = NN_SURVEYOR, SP_ANSWER_COOKED};
 const struct sp_protocol sp_respondent_raw = {
-    .domain = AF_SP_RAW,
-    .id = NN_RESPONDENT,
-    .peer = NN_SURVEYOR,
-    .caps = SP_CAN_RECV | SP_CAN_SEND,
-    .sock_size = sizeof(struct sp_answer),
-    .pipe_size = sizeof(struct sp_answer_pipe),
-    .init = sp_answer_init,
-    .attach = sp_answer_attach,
-    .detach = sp_answer_detach,
-    .hangup = sp_answer_hangup,
-    .readable = sp_answer_readable,
-    .writable = sp_answer_writable,
-    .send = sp_answer_send_raw,
-    .recv = sp_answer_recv_raw,
-    .ready = sp_answer_ready_raw,
-    .unsent = sp_answer_unsent,
-};
+    .domain = AF_SP_RAW, .id = NN_RESPONDENT, .peer = NN_SURVEYOR, SP_ANSWER_RAW};
