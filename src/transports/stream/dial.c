@@ -266,7 +266,7 @@ void sp_stream_dial(struct sp_ep *ep)
         rc = lookup_start(se);
         se->claimed = rc < 0;
     }
-    if (!se->claimed || !se->named)
+    if (rc == 0)
         sp_timer_set(ep->loop, &se->timer, sp_deadline(ep->handshake_ms));
     (void)sp_sock_unlock(s);
     if (rc < 0)
