@@ -12,4 +12,8 @@
 #define NN_SUB_SUBSCRIBE 1
 #define NN_SUB_UNSUBSCRIBE 2
 
+/* int, bytes of memory that the subscriptions of this socket may take together; what would need
+ * more fails with ENOSPC. 256 MiB by default. */
+#define NN_SUB_MAX_MEMORY 64
+
 #endif

@@ -174,6 +174,7 @@
     X(NN_IPC_OWNER, TRANSPORT_OPTION, INT, NONE)                                                   \
     X(NN_IPC_GROUP, TRANSPORT_OPTION, INT, NONE)                                                   \
     X(NN_IPC_PEER_CRED, FLAG, NONE, NONE)                                                          \
+    X(NN_SUB_MAX_MEMORY, TRANSPORT_OPTION, INT, BYTES)                                             \
     X(NN_TLS, TRANSPORT, NONE, NONE)                                                               \
     X(NN_TLS_CONFIG, TRANSPORT_OPTION, INT, NONE)                                                  \
     X(NN_TLS_WRONG_KEYS, TRANSPORT_OPTION, INT, NONE)                                              \

@@ -7,12 +7,14 @@
 #include "fq.h"
 #include "trie.h"
 #include <errno.h>
+#include <limits.h>
 #include <nanomsg/nn.h>
 #include <nanomsg/pubsub.h>
 
 struct sub {
     struct sp_fq fq;       /* publishers with a message that matches */
     struct sp_trie topics; /* subscriptions */
+    int max_memory;        /* NN_SUB_MAX_MEMORY: of the topics, bytes */
 };
 
 struct sub_pipe {
@@ -31,6 +33,7 @@ static int sub_init(struct sp_sock *s)
     struct sub *x = sp_sock_proto(s);
     sp_fq_init(&x->fq, s, sub_judge);
     sp_trie_init(&x->topics);
+    x->max_memory = (int)x->topics.max_bytes;
     return 0;
 }
 
@@ -96,9 +99,22 @@ static int sub_unsubscribe(void *ctx, void *obj, const void *topic, size_t len)
     return 0;
 }
 
+/* What is there stays, also above a smaller limit. */
+static void sub_limit(void *ctx)
+{
+    struct sub *x = sp_sock_proto(ctx);
+    x->topics.max_bytes = (size_t)x->max_memory;
+}
+
 static const struct sp_opt sub_opts[] = {
     {.id = NN_SUB_SUBSCRIBE, .kind = SP_OPT_CALL, .set = sub_subscribe},
     {.id = NN_SUB_UNSUBSCRIBE, .kind = SP_OPT_CALL, .set = sub_unsubscribe},
+    {.id = NN_SUB_MAX_MEMORY,
+     .kind = SP_OPT_INT,
+     .lo = 1,
+     .hi = INT_MAX,
+     .off = offsetof(struct sub, max_memory),
+     .changed = sub_limit},
 };
 
 /* Cooked and raw differ in nothing else. */
