@@ -6,6 +6,8 @@ import subprocess
 import sys
 
 import websockets
+from websockets.legacy.client import connect as ws_connect  # the interface that 10 and 15 both have
+from websockets.legacy.server import serve as ws_serve
 
 NNCAT = sys.argv[1]
 
@@ -25,7 +27,7 @@ def request(body, serial=1):
 
 async def client():
     nncat, at = await serve("--rep", "-D", "pong", "-A")
-    async with websockets.connect(at + "/any/path", subprotocols=["chat", "rep.sp.nanomsg.org"]) as ws:
+    async with ws_connect(at + "/any/path", subprotocols=["chat", "rep.sp.nanomsg.org"]) as ws:
         assert ws.subprotocol == "rep.sp.nanomsg.org"
         assert not ws.extensions, "compression was offered, and not accepted"
         await ws.send(request(b"one"))
@@ -38,11 +40,11 @@ async def client():
     assert ws.close_code == 1000, ws.close_code
     for wrong in ("sub.sp.nanomsg.org", "rep.sp.nanomsg.orgy"):
         try:
-            await websockets.connect(at, subprotocols=[wrong])
+            await ws_connect(at, subprotocols=[wrong])
             raise AssertionError("a wrong subprotocol was accepted")
         except websockets.InvalidStatusCode as refusal:
             assert refusal.status_code == 400, refusal
-    async with websockets.connect(at, subprotocols=["rep.sp.nanomsg.org"]) as ws:
+    async with ws_connect(at, subprotocols=["rep.sp.nanomsg.org"]) as ws:
         await ws.send(b"abc")  # no request: its connection ends, the server goes on
         try:
             await asyncio.wait_for(ws.recv(), 10)
@@ -66,7 +68,7 @@ async def server():
         await ws.wait_closed()
         done.set_result(ws.close_code)
 
-    async with websockets.serve(answer, "127.0.0.1", 0, subprotocols=["rep.sp.nanomsg.org"]) as ear:
+    async with ws_serve(answer, "127.0.0.1", 0, subprotocols=["rep.sp.nanomsg.org"]) as ear:
         port = ear.sockets[0].getsockname()[1]
         nncat = await asyncio.create_subprocess_exec(
             NNCAT, "--req", "--connect", f"ws://127.0.0.1:{port}/x?y", "-D", "question", "-n", "1", "-A",
@@ -89,7 +91,7 @@ async def closing():
         if len(codes) == 2:
             twice.set()
 
-    async with websockets.serve(close, "127.0.0.1", 0, subprotocols=["pull.sp.nanomsg.org"]) as ear:
+    async with ws_serve(close, "127.0.0.1", 0, subprotocols=["pull.sp.nanomsg.org"]) as ear:
         port = ear.sockets[0].getsockname()[1]
         nncat = await asyncio.create_subprocess_exec(
             NNCAT, "-q", "--push", "--connect", f"ws://127.0.0.1:{port}", "-D", "work", "-i", "0.05")

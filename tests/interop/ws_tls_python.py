@@ -7,6 +7,8 @@ import subprocess
 import sys
 
 import websockets
+from websockets.legacy.client import connect as ws_connect  # the interface that 10 and 15 both have
+from websockets.legacy.server import serve as ws_serve
 
 NNCAT = sys.argv[1]
 
@@ -19,14 +21,14 @@ async def client():
     assert at.startswith("wss://127.0.0.1:"), at
     trusting = ssl.create_default_context(cafile="root.pem")
     trusting.set_alpn_protocols(["http/1.1"])
-    async with websockets.connect(at + "/path", ssl=trusting, subprotocols=["rep.sp.nanomsg.org"]) as ws:
+    async with ws_connect(at + "/path", ssl=trusting, subprotocols=["rep.sp.nanomsg.org"]) as ws:
         for body in (b"one", b"x" * 200000):
             await ws.send(b"\x80\0\0\1" + body)
             assert await asyncio.wait_for(ws.recv(), 20) == b"\x80\0\0\1pong"
         await asyncio.wait_for(await ws.ping(), 10)
     assert ws.close_code == 1000, ws.close_code
     try:
-        await websockets.connect(at, ssl=ssl.create_default_context(), subprotocols=["rep.sp.nanomsg.org"])
+        await ws_connect(at, ssl=ssl.create_default_context(), subprotocols=["rep.sp.nanomsg.org"])
         raise AssertionError("a certificate that nobody signed was accepted")
     except ssl.SSLError:
         pass
@@ -49,7 +51,7 @@ async def server():
 
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain("hub.pem", "hub.key")
-    async with websockets.serve(answer, "127.0.0.1", 0, ssl=context, subprotocols=["rep.sp.nanomsg.org"]) as ear:
+    async with ws_serve(answer, "127.0.0.1", 0, ssl=context, subprotocols=["rep.sp.nanomsg.org"]) as ear:
         port = ear.sockets[0].getsockname()[1]
         status, out, said = await ask(port, "--tls-ca", "root.pem")
         assert (status, out) == (0, b"answer\n"), (status, out, said)

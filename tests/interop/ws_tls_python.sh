@@ -7,6 +7,7 @@ script=$(cd "${0%/*}" && pwd)/ws_tls_python.py
 authority() # NAME
 {
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj "/CN=$1" \
+        -addext keyUsage=critical,keyCertSign,cRLSign -addext subjectKeyIdentifier=hash \
         -keyout "$1.key" -out "$1.pem" 2>openssl.out || fail "$(cat openssl.out)"
 }
 authority root
