@@ -51,7 +51,6 @@ struct sp_protocol {
 void *sp_sock_proto(struct sp_sock *s);              /* the sock_size bytes */
 int sp_sock_ttl(const struct sp_sock *s);            /* NN_MAXTTL */
 void sp_sock_timer(struct sp_sock *s, uint64_t due); /* calls tick at `due` (SP_NEVER: not) */
-void sp_sock_changed(struct sp_sock *s); /* ready() may have changed outside a call from the core */
 struct sp_pipe *sp_sock_pipe(const struct sp_sock *s,
                              uint32_t id);        /* attached pipe by id, or NULL */
 struct sp_list *sp_sock_pipes(struct sp_sock *s); /* attached pipes, by in_sock */

@@ -266,10 +266,6 @@ struct sp_pipe *sp_sock_pipe(const struct sp_sock *s, uint32_t id)
 {
     return sp_idmap_get(&s->ids, id);
 }
-void sp_sock_changed(struct sp_sock *s)
-{
-    sp_sock_notify(s);
-}
 void sp_sock_dropped_recv(struct sp_sock *s)
 {
     s->stats[SP_ST_DROPPED_RECV]++;

@@ -44,13 +44,12 @@ struct sp_sock {
     int ttl;                         /* NN_MAXTTL */
     uint64_t due;                    /* set by sp_sock_timer */
     uint32_t next_id;                /* of the next pipe */
-    int dropped_send, dropped_recv, changed;
+    int dropped_send, dropped_recv;
 };
 
 void *sp_sock_proto(struct sp_sock *s) { return s->data; }
 int sp_sock_ttl(const struct sp_sock *s) { return s->ttl; }
 void sp_sock_timer(struct sp_sock *s, uint64_t due) { s->due = due; }
-void sp_sock_changed(struct sp_sock *s) { s->changed++; }
 struct sp_list *sp_sock_pipes(struct sp_sock *s) { return &s->pipes; }
 void sp_sock_dropped_recv(struct sp_sock *s) { s->dropped_recv++; }
 
